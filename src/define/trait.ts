@@ -1,0 +1,81 @@
+// The contract every trait keeps and the only thing the engines know of traits.
+import type { Model, RelationName } from './model.ts';
+
+/** Something wrong in a definition, as a value: the caller collects them all before it refuses. */
+export interface Diagnostic {
+  readonly code: `HF_${string}`;
+  readonly severity: 'error' | 'warning' | 'info';
+  readonly subject: string;
+  /** What is wrong and what it would do. */
+  readonly what: string;
+  /** What to write instead. */
+  readonly fix: string;
+}
+
+/** Runs one read-only catalogue query with parameters and gives its rows. */
+export type CatalogueQuery = <Row extends object>(sql: string, values?: readonly unknown[]) => Promise<readonly Row[]>;
+
+/** What a trait sees when it is asked which run-time objects are missing. */
+export interface SettleContext {
+  readonly model: Model;
+  readonly query: CatalogueQuery;
+  /** The injected clock. */
+  readonly now: Date;
+}
+
+/**
+ * Run-time state a trait wants to exist after the structure is in place: partitions ahead, a first fill of a view.
+ * The engine turns each into steps of the plan (rehearsed, locked, logged like any other) and never knows what it is for.
+ */
+export interface Settlement {
+  readonly subject: string;
+  /**
+   * Statements in order. `transactional: false` runs alone, outside a transaction.
+   * `lock` is the strongest lock on a relation that others use; `on` names that relation.
+   */
+  readonly statements: readonly {
+    readonly sql: string;
+    readonly transactional: boolean;
+    readonly lock: LockMode;
+    readonly on?: RelationName;
+  }[];
+  /** How to take it back, in order; null with a reason where that would lose what a user may have stored. */
+  readonly back: readonly string[] | null;
+  readonly backReason?: string;
+}
+
+/** PostgreSQL's table lock modes that DDL takes on relations others use; `NONE` for new objects. */
+export type LockMode =
+  | 'NONE'
+  | 'ACCESS SHARE'
+  | 'ROW SHARE'
+  | 'ROW EXCLUSIVE'
+  | 'SHARE UPDATE EXCLUSIVE'
+  | 'SHARE'
+  | 'SHARE ROW EXCLUSIVE'
+  | 'EXCLUSIVE'
+  | 'ACCESS EXCLUSIVE';
+
+/** A promise about the database. The faces of this release: build; keep, watch and prove join the same value. */
+export interface Trait {
+  /** The trait's name: its folder. Several values of one trait may stand in a definition. */
+  readonly name: string;
+  /** Mistakes seen in the definition alone, before any server is asked. */
+  readonly check?: (model: Model) => readonly Diagnostic[];
+  /** The model with what this promise adds. Pure: model in, model out; order among traits must not matter, see `after`. */
+  readonly build?: (model: Model) => Model;
+  /** Names of traits whose build must have run before this one's. */
+  readonly after?: readonly string[];
+  /** Which run-time objects should exist now; reads the catalogue, changes nothing. */
+  readonly settle?: (context: SettleContext) => Promise<readonly Settlement[]>;
+  /** What an application session needs: the settings that carry the tenant, in order, with how a value is validated. */
+  readonly session?: SessionContract;
+}
+
+/** How `use/` opens a tenant's transaction; supplied by the trait that isolates tenants. */
+export interface SessionContract {
+  /** Keys of `session({ … })` to the setting each is sent as, with the pattern its value must match whole. */
+  readonly settings: Readonly<Record<string, { readonly setting: string; readonly pattern: RegExp }>>;
+  /** The role the application logs in as (or switches to), for messages. */
+  readonly role?: string;
+}

@@ -1,0 +1,2 @@
+export { HoldfastError } from './error.ts';
+export type { ErrorParts } from './error.ts';
