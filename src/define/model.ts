@@ -101,6 +101,14 @@ export interface Table extends RelationName {
   readonly unlogged?: boolean;
   readonly storage?: Readonly<Record<string, string>>;
   readonly comment?: string;
+  /** What a promise about this table refuses whoever asks, so that no role is granted it; absent: nothing is refused. */
+  readonly refuses?: {
+    readonly delete: boolean;
+    /** True: every update. A list: updates may touch these columns alone. False: none is refused. */
+    readonly update: boolean | readonly string[];
+  };
+  /** Columns that a trigger moves by itself; no promise about the user's own changes counts them. */
+  readonly selfMoving?: readonly string[];
 }
 
 export interface View extends RelationName {
