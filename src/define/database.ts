@@ -2,10 +2,13 @@
 import type { Model } from './model.ts';
 import type { Trait } from './trait.ts';
 
-/** What a user hands to {@link database}. */
-export interface DatabaseOptions {
+/** A schema module: the exports of the file that declares the tables. */
+export type Tables = Readonly<Record<string, unknown>>;
+
+/** What a user hands to {@link database}. `T` carries the types of the tables to whoever opens a session. */
+export interface DatabaseOptions<T extends Tables = Tables> {
   /** A Drizzle pg-core schema: the module itself (`import * as tables from './tables.ts'`) or an object of its exports. */
-  readonly tables?: Readonly<Record<string, unknown>>;
+  readonly tables?: T;
   /** Plain SQL files: globs relative to the file that calls `database`, see `baseUrl`. */
   readonly sql?: string | readonly string[];
   /** Where relative globs start: `import.meta.url` of the definition's file. Default: the folder of the loaded file. */
@@ -14,9 +17,9 @@ export interface DatabaseOptions {
 }
 
 /** A database as its owner wants it: checked, with every trait built in. A value; nothing has been read or run yet. */
-export interface Definition {
+export interface Definition<T extends Tables = Tables> {
   readonly name: string;
-  readonly tables: Readonly<Record<string, unknown>>;
+  readonly tables: T;
   readonly sql: readonly string[];
   readonly baseUrl?: string;
   readonly traits: readonly Trait[];

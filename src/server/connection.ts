@@ -242,7 +242,12 @@ function clientConfig(url: string, options: ConnectOptions): ClientConfig {
   };
 }
 
-function connectError(to: Target, cause: unknown): HoldfastError {
+/**
+ * Says why no session could be opened.
+ * @param cause what the driver threw
+ * @returns an error with code HF_LOGIN, HF_NO_DATABASE, HF_TOO_MANY_CONNECTIONS or HF_CONNECT; never a password in it
+ */
+export function connectError(to: Target, cause: unknown): HoldfastError {
   const subject = `database ${to.shown}`;
   if (isSqlstate(cause, SQLSTATE.invalidPassword, SQLSTATE.invalidAuthorization)) {
     return new HoldfastError({

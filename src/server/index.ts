@@ -3,6 +3,7 @@ export {
   blank,
   close,
   connect,
+  connectError,
   connectDefaults,
   majorOf,
   openPool,
