@@ -18,6 +18,8 @@ export interface Step {
   readonly locks: readonly string[];
   readonly work: Work;
   readonly transactional: boolean;
+  /** Steps of one group run in one transaction, so that nobody sees the database between them. Absent: its own. */
+  readonly group?: number;
   /** How long the statement may wait for its lock before it lets go and tries again. */
   readonly lockTimeoutMs: number;
   /** What is gone for good when it has run; needs the user's word. Names the object. */
@@ -35,9 +37,21 @@ export interface Step {
   readonly cleanUp?: readonly string[];
 }
 
+/** One statement of a way back; what is absent is as mild as can be (catalogue work, no lock, nothing lost). */
 export interface BackStatement {
   readonly sql: string;
   readonly transactional: boolean;
+  /** Absent: the subject of its step. */
+  readonly subject?: string;
+  readonly lock?: LockMode;
+  readonly locks?: readonly string[];
+  readonly work?: Work;
+  readonly lockTimeoutMs?: number;
+  /** What rows made since the step would lose. */
+  readonly loses?: Step['loses'];
+  /** As of {@link Step}. */
+  readonly doneWhen?: string;
+  readonly cleanUp?: readonly string[];
 }
 
 /** A rehearsed plan. JSON-safe. */

@@ -1,0 +1,3 @@
+// What `build` uses of the online forms.
+export { toSteps } from './to-steps.ts';
+export { lockTimeoutMs } from './draft.ts';
