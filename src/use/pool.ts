@@ -1,0 +1,110 @@
+// The connections an application shares: taken, given back clean or not at all, and told apart when they die.
+import { createHash } from 'node:crypto';
+import { Pool } from 'pg';
+import type pg from 'pg';
+import { HoldfastError } from '../error.ts';
+import { connectError } from '../server/index.ts';
+import type { Target } from '../server/index.ts';
+
+/** A pool, whom it reaches, and the names of the statements prepared on its connections. */
+export interface Connections {
+  readonly pool: pg.Pool;
+  readonly target: Target;
+  readonly names: Names;
+}
+
+/**
+ * Takes a connection, waiting for one if all are busy.
+ * @throws HoldfastError HF_CLOSED after `close()`, HF_POOL_TIMEOUT when none came free in time, and the codes of
+ *   {@link connectError} when a new one could not be opened
+ */
+export async function take(from: Connections): Promise<pg.PoolClient> {
+  if (from.pool.ending) throw closed(from.target);
+  try {
+    return await from.pool.connect();
+  } catch (error) {
+    throw busy(error) ? poolTimeout(from, error) : connectError(from.target, error);
+  }
+}
+
+/**
+ * Gives a connection back; one that is not idle outside a transaction is closed instead, so that whoever is next
+ * never meets what was left. A tenant set with SET LOCAL has ended with its transaction.
+ */
+export function giveBack(client: pg.PoolClient): void {
+  client.release(client.getTransactionStatus() !== 'I');
+}
+
+/**
+ * Ends whatever transaction a failed statement left and gives the connection back, or closes it if it is dead.
+ * @param command `ROLLBACK`, or an empty text where no transaction can be open: the answer alone tells the state
+ * @returns whether the connection still lives
+ */
+export async function mend(client: pg.PoolClient, command: 'ROLLBACK' | ''): Promise<boolean> {
+  try {
+    await client.query(command);
+    giveBack(client);
+    return true;
+  } catch {
+    client.release(true);
+    return false;
+  }
+}
+
+/** Opens a pool in pg's pipeline mode; nothing is connected yet. */
+export function openConnections(target: Target, config: pg.PoolConfig, names: Names): Connections {
+  const pool = new Pool({ ...config, connectionString: target.url, pipeline: true });
+  // A connection that dies while it is taken emits 'error' too; without a listener that would end the process. The
+  // statement that was running rejects by itself.
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return { pool, target, names };
+}
+
+/**
+ * Names for server-side prepared statements. A name is a digest of the text, never a counter: behind a pooler two
+ * processes may share a server connection, and the same name must not mean two statements there.
+ */
+export class Names {
+  enabled: boolean;
+  private readonly known = new Map<string, string>();
+
+  constructor(enabled: boolean) {
+    this.enabled = enabled;
+  }
+
+  /** The text's name, or undefined when naming is off or so many texts are named that the server would bear too many. */
+  of(text: string): string | undefined {
+    if (!this.enabled) return undefined;
+    const found = this.known.get(text);
+    if (found !== undefined || this.known.size >= MAX_NAMES) return found;
+    const made = `hf_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
+    this.known.set(text, made);
+    return made;
+  }
+}
+
+const MAX_NAMES = 500;
+
+// pg-pool gives this situation no code, only a text.
+function busy(error: unknown): boolean {
+  return error instanceof Error && error.message === 'timeout exceeded when trying to connect';
+}
+
+function poolTimeout(from: Connections, cause: unknown): HoldfastError {
+  return new HoldfastError({
+    code: 'HF_POOL_TIMEOUT',
+    subject: `database ${from.target.shown}`,
+    what: `all ${from.pool.totalCount} connections stayed busy for as long as a caller may wait.`,
+    fix: 'Shorten transactions, or raise maxConnections.',
+    cause,
+  });
+}
+
+function closed(target: Target): HoldfastError {
+  return new HoldfastError({
+    code: 'HF_CLOSED',
+    subject: `database ${target.shown}`,
+    what: 'its connections were closed.',
+    fix: 'Do not use a session after close().',
+  });
+}
