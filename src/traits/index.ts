@@ -1,0 +1,24 @@
+// The promises of this release. A trait is one folder; copying a folder and exporting it here adds one.
+export { immutability } from './immutability/index.ts';
+export type { AppendOnly, Frozen, ImmutabilityOptions, Steps } from './immutability/index.ts';
+export { partitions } from './partitions/index.ts';
+export type { HotIndex, PartitionsOptions, Period } from './partitions/index.ts';
+export { columnOf, relationOf } from './reference.ts';
+export type { ColumnReference, TableReference, ViewReference } from './reference.ts';
+export { rollups } from './rollups/index.ts';
+export type { RollupGuard, RollupsOptions } from './rollups/index.ts';
+export { setting, tenancy } from './tenancy/index.ts';
+export type {
+  GuardedView,
+  LoginRole,
+  Membership,
+  Restriction,
+  Right,
+  SettingType,
+  SharedTable,
+  TenancyOptions,
+  TenancyRoles,
+  TenantTable,
+} from './tenancy/index.ts';
+export { versioning } from './versioning/index.ts';
+export type { VersioningOptions } from './versioning/index.ts';
