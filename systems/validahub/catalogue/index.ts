@@ -1,7 +1,16 @@
-// Catalogues as files: reading, naming columns, writing back.
+// Catalogues as files: reading, naming columns, correcting, writing back.
 
 export { checkDigit, GTIN_LENGTHS, isGtin } from './barcode.ts';
-export { columnsOf, foldName, mappingErrors, suggestMapping, type MappingSuggestion } from './mapping.ts';
+export {
+  columnsOf,
+  foldName,
+  mappingErrors,
+  mappingFrom,
+  suggestMapping,
+  type MappingSuggestion,
+} from './mapping.ts';
+export { openCatalogue, type Catalogue, type OpenOptions } from './open.ts';
+export { patchRows, type Patch, type PatchedRow } from './patch.ts';
 export {
   CANONICAL_FIELDS,
   type CanonicalField,
@@ -11,3 +20,4 @@ export {
   type Mapping,
   type RowIssue,
 } from './row.ts';
+export { isFormula, writeCatalogue, type WriteOptions } from './write.ts';

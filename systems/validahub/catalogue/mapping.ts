@@ -98,6 +98,18 @@ export function suggestMapping(columns: readonly Column[]): MappingSuggestion[] 
   return suggestions;
 }
 
+/**
+ * The mapping that suggestions make when nobody is asked: those of at least that confidence.
+ * @param confidence 0..1; the default takes known names of a field and no guesses.
+ */
+export function mappingFrom(suggestions: readonly MappingSuggestion[], confidence = 0.9): Mapping {
+  return Object.fromEntries(
+    suggestions
+      .filter((suggestion) => suggestion.confidence >= confidence)
+      .map(({ column, field }) => [column, field]),
+  );
+}
+
 // A column called `brand` is the brand unless another column was mapped to it.
 function ownField(name: string, taken: Set<string | undefined>): string {
   const folded = foldName(name);

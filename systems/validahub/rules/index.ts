@@ -9,6 +9,24 @@ export {
   type RuleChange,
 } from './compatibility.ts';
 export {
+  errorText,
+  loadRules,
+  loadRulesFile,
+  RULE_FILE_DEFAULTS,
+  type LoadedRules,
+  type RuleFile,
+  type ValueLists,
+} from './load.ts';
+export { renderReport, REPORT_WIDTH } from './render.ts';
+export {
+  EXAMPLES,
+  ReportBuilder,
+  type Example,
+  type IssueReport,
+  type Report,
+  type RuleReport,
+} from './report.ts';
+export {
   absentFields,
   RUN_DEFAULTS,
   runRules,
