@@ -1,5 +1,5 @@
 // What every table of ValidaHub shares: the schema, the tenant column, times, pseudonyms and the form of their checks.
-import { sql, type SQL } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import {
   check,
   jsonb,
@@ -72,10 +72,4 @@ export function atMost(name: string, column: ExtraConfigColumn, most: number): C
  * NULLS LAST, which no plain `DESC` ordering can use. */
 export function falling(column: ExtraConfigColumn): Partial<ExtraConfigColumn> {
   return column.desc().nullsFirst();
-}
-
-/** The UTC hour or day of a time. `date_trunc` on a timestamptz depends on the session's time zone, so no index takes
- * it; on the UTC clock reading it is immutable. */
-export function bucket(unit: 'hour' | 'day', column: ExtraConfigColumn): SQL {
-  return sql`date_trunc('${sql.raw(unit)}', (${column} at time zone 'UTC'))`;
 }

@@ -15,7 +15,6 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import { atMost, createdAt, falling, moment, object, oneOf, tenantId, validahub } from './columns.ts';
-import { hotIndexes } from './hot.ts';
 import { jobs } from './jobs.ts';
 import { ruleSets, ruleVersions } from './rules.ts';
 import { tenants } from './tenants.ts';
@@ -126,7 +125,6 @@ export const correctionLogs = validahub.table(
     ),
     index('idx_correction_logs_summary_covering').on(t.tenantId, t.ruleId, falling(t.createdAt)),
     index('idx_correction_logs_created_brin').using('brin', t.createdAt),
-    ...hotIndexes(t),
   ],
 );
 

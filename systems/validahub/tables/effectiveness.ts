@@ -94,3 +94,32 @@ export const ruleEffectivenessDaily = validahub.table(
     index('idx_rule_effectiveness_rule_evolution').on(t.tenantId, t.ruleId, falling(t.metricDate)),
   ],
 );
+
+const daily = ruleEffectivenessDaily;
+
+/** The daily figures as their readers see them, guarded by the tenancy: theirs alone. */
+export const ruleEffectivenessDailyV = validahub.view('rule_effectiveness_daily_v').as((query) =>
+  query
+    .select({
+      tenantId: daily.tenantId,
+      ruleId: daily.ruleId,
+      ruleVersionId: daily.ruleVersionId,
+      channel: daily.channel,
+      metricDate: daily.metricDate,
+      applications: daily.applications,
+      successful: daily.successful,
+      rejected: daily.rejected,
+      automatic: daily.automatic,
+      manual: daily.manual,
+      meanConfidence: daily.meanConfidence,
+      medianConfidence: daily.medianConfidence,
+      p95Confidence: daily.p95Confidence,
+      successRate: daily.successRate,
+      rejectionRate: daily.rejectionRate,
+      automationRate: daily.automationRate,
+      qualityScore: daily.qualityScore,
+      overallScore: daily.overallScore,
+      refreshedAt: daily.refreshedAt,
+    })
+    .from(daily),
+);

@@ -1,95 +1,90 @@
 // The indexes of correction_logs that only the newest months carry. A predicate on the age of a row cannot make an
 // index "hot": PostgreSQL refuses now() in it, and a bound once written stays. So age is the partition's: the partitions
-// trait builds these on the newest two partitions and drops them when a partition grows old.
-import { sql, type SQL } from 'drizzle-orm';
-import { index, type AnyIndexBuilder, type ExtraConfigColumn } from 'drizzle-orm/pg-core';
-import { bucket, falling } from './columns.ts';
+// trait builds these on the newest two partitions and leaves them off the older ones.
+import type { HotIndex } from 'holdfast/traits';
 
-/** The columns of correction_logs that a hot index uses. */
-export type HotColumns = Readonly<
-  Record<
-    | 'tenantId'
-    | 'createdAt'
-    | 'jobId'
-    | 'correctionBatchId'
-    | 'recordNumber'
-    | 'fieldName'
-    | 'ruleId'
-    | 'originalValue'
-    | 'correctedValue'
-    | 'correctionMethod'
-    | 'confidence'
-    | 'correctionMetadata'
-    | 'status'
-    | 'appliedAt'
-    | 'revertedAt'
-    | 'estimatedImpact'
-    | 'createdBy'
-    | 'correlationId'
-    | 'requestId',
-    ExtraConfigColumn
-  >
->;
+const newestFirst = (column: string) => ({ column, order: 'desc', nulls: 'first' }) as const;
 
-const NAME = 'idx_correction_logs_';
+/** The UTC hour or day: on a timestamptz itself date_trunc depends on the session's zone, and no index takes it. */
+const bucket = (unit: 'hour' | 'day') => ({
+  expression: `(date_trunc('${unit}', (created_at AT TIME ZONE 'UTC')))`,
+});
 
-/** A number kept in JSON, for an index; a check on the table refuses what is no number. */
-const figure = (column: ExtraConfigColumn, key: string): SQL =>
-  sql`((${column} -> '${sql.raw(key)}')::numeric)`;
+/** A number kept in JSON; a check on the table refuses what is no number. */
+const figure = (column: string, key: string): string => `((${column} -> '${key}')::numeric)`;
 
 /** The start of a value's JSON text: enough to group by, short enough for any index row. */
-const start = (column: ExtraConfigColumn): SQL => sql`"left"(${column}::text, 50)`;
+const start = (column: string) => ({ expression: `("left"(${column}::text, 50))` });
 
-const work = (t: HotColumns): AnyIndexBuilder[] => [
-  index(`${NAME}tenant_time_hot`).on(t.tenantId, falling(t.createdAt)),
-  index(`${NAME}job_operations`).on(t.tenantId, t.jobId, t.recordNumber, t.fieldName),
-  index(`${NAME}batch_operations`).on(t.tenantId, t.correctionBatchId, t.status),
-  index(`${NAME}pending_review`)
-    .on(t.tenantId, falling(t.createdAt), t.fieldName)
-    .where(sql`${t.status} = 'pending'`),
-  index(`${NAME}applied_audit`)
-    .on(t.tenantId, falling(t.appliedAt), t.correctionMethod, t.createdBy)
-    .where(sql`${t.status} = 'applied'`),
-  index(`${NAME}high_confidence`)
-    .on(t.tenantId, falling(t.confidence))
-    .where(sql`${t.confidence} >= 0.8 and ${t.status} = 'pending'`),
-  index(`${NAME}reverted`)
-    .on(t.tenantId, falling(t.revertedAt), t.createdBy)
-    .where(sql`${t.revertedAt} is not null`),
-  index(`${NAME}correlation_tracking`)
-    .on(t.tenantId, t.correlationId, t.requestId, falling(t.createdAt))
-    .where(sql`${t.correlationId} is not null`),
+const WORK: readonly HotIndex[] = [
+  { name: 'tenant_time_hot', on: ['tenant_id', newestFirst('created_at')], include: ['status', 'rule_id'] },
+  { name: 'job_operations', on: ['tenant_id', 'job_id', 'record_number', 'field_name'] },
+  { name: 'batch_operations', on: ['tenant_id', 'correction_batch_id', 'status'] },
+  {
+    name: 'pending_review',
+    on: ['tenant_id', newestFirst('created_at'), 'field_name'],
+    where: "status = 'pending'",
+  },
+  {
+    name: 'applied_audit',
+    on: ['tenant_id', newestFirst('applied_at'), 'correction_method', 'created_by'],
+    where: "status = 'applied'",
+  },
+  {
+    name: 'high_confidence',
+    on: ['tenant_id', newestFirst('confidence')],
+    where: "confidence >= 0.8 AND status = 'pending'",
+  },
+  {
+    name: 'reverted',
+    on: ['tenant_id', newestFirst('reverted_at'), 'created_by'],
+    where: 'reverted_at IS NOT NULL',
+  },
+  {
+    name: 'correlation_tracking',
+    on: ['tenant_id', 'correlation_id', 'request_id', newestFirst('created_at')],
+    where: 'correlation_id IS NOT NULL',
+  },
 ];
 
-const analysis = (t: HotColumns): AnyIndexBuilder[] => [
-  index(`${NAME}rule_effectiveness`).on(
-    t.tenantId,
-    t.ruleId,
-    t.correctionMethod,
-    t.status,
-    falling(t.createdAt),
-  ),
-  index(`${NAME}field_patterns`).on(t.tenantId, t.fieldName, t.correctionMethod, falling(t.createdAt)),
-  index(`${NAME}hourly_buckets`).on(t.tenantId, bucket('hour', t.createdAt), t.ruleId),
-  index(`${NAME}daily_buckets`).on(t.tenantId, bucket('day', t.createdAt), t.correctionMethod),
-  index(`${NAME}user_activity`).on(t.tenantId, t.createdBy, bucket('day', t.createdAt)),
-  index(`${NAME}pattern_frequency`)
-    .on(t.tenantId, t.fieldName, start(t.originalValue), start(t.correctedValue))
-    .where(sql`${t.originalValue} is not null and ${t.correctedValue} is not null`),
-  index(`${NAME}processing_performance`)
-    .on(t.tenantId, figure(t.correctionMetadata, 'processing_time_ms'))
-    .where(sql`${figure(t.correctionMetadata, 'processing_time_ms')} > 1000`),
-  index(`${NAME}revenue_impact`)
-    .on(t.tenantId, figure(t.estimatedImpact, 'revenue_impact'), t.createdAt)
-    .where(sql`${figure(t.estimatedImpact, 'revenue_impact')} > 0`),
+const ANALYSIS: readonly HotIndex[] = [
+  {
+    name: 'rule_effectiveness',
+    on: ['tenant_id', 'rule_id', 'correction_method', 'status', newestFirst('created_at')],
+  },
+  { name: 'field_patterns', on: ['tenant_id', 'field_name', 'correction_method', newestFirst('created_at')] },
+  { name: 'hourly_buckets', on: ['tenant_id', bucket('hour'), 'rule_id'] },
+  { name: 'daily_buckets', on: ['tenant_id', bucket('day'), 'correction_method'] },
+  { name: 'user_activity', on: ['tenant_id', 'created_by', bucket('day')] },
+  {
+    name: 'pattern_frequency',
+    on: ['tenant_id', 'field_name', start('original_value'), start('corrected_value')],
+    where: 'original_value IS NOT NULL AND corrected_value IS NOT NULL',
+  },
+  {
+    name: 'processing_performance',
+    on: ['tenant_id', { expression: figure('correction_metadata', 'processing_time_ms') }],
+    where: `${figure('correction_metadata', 'processing_time_ms')} > 1000`,
+  },
+  {
+    name: 'revenue_impact',
+    on: ['tenant_id', { expression: figure('estimated_impact', 'revenue_impact') }, 'created_at'],
+    where: `${figure('estimated_impact', 'revenue_impact')} > 0`,
+  },
   // An empty object has no key to find: leaving it out keeps the common insert from touching these two at all.
-  index(`${NAME}metadata_gin`)
-    .using('gin', t.correctionMetadata)
-    .where(sql`${t.correctionMetadata} <> '{}'::jsonb`),
-  index(`${NAME}impact_analysis_gin`)
-    .using('gin', t.estimatedImpact)
-    .where(sql`${t.estimatedImpact} <> '{}'::jsonb`),
+  {
+    name: 'metadata_gin',
+    using: 'gin',
+    on: ['correction_metadata'],
+    where: "correction_metadata <> '{}'::jsonb",
+  },
+  {
+    name: 'impact_analysis_gin',
+    using: 'gin',
+    on: ['estimated_impact'],
+    where: "estimated_impact <> '{}'::jsonb",
+  },
 ];
 
-/** The 18 indexes of the newest months. */
-export const hotIndexes = (t: HotColumns): AnyIndexBuilder[] => [...work(t), ...analysis(t)];
+/** The 18 indexes of the newest months: `idx_correction_logs_…` of the specification, one of each a partition. */
+export const HOT_INDEXES: readonly HotIndex[] = [...WORK, ...ANALYSIS];

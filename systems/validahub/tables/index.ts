@@ -6,4 +6,4 @@ export { jobs, jobViolations } from './jobs.ts';
 export { correctionLogs, correctionPatterns } from './corrections.ts';
 export { suggestions } from './suggestions.ts';
 export { auditLog, auditLogSeq } from './audit.ts';
-export { mvRuleEffectiveness, ruleEffectivenessDaily } from './effectiveness.ts';
+export { mvRuleEffectiveness, ruleEffectivenessDaily, ruleEffectivenessDailyV } from './effectiveness.ts';

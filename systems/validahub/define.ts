@@ -1,0 +1,116 @@
+// ValidaHub as one definition: its tables and the promises about them.
+import { database, type Definition } from 'holdfast/define';
+import { immutability, partitions, rollups, tenancy, versioning, type TenantTable } from 'holdfast/traits';
+import { TENANT_ID } from './tables/columns.ts';
+import { HOT_INDEXES } from './tables/hot.ts';
+import * as tables from './tables/index.ts';
+
+/** The transaction-local setting that carries the tenant. */
+export const TENANT_SETTING = 'app.current_tenant_id';
+
+/** The roles of one installation. Roles belong to the whole server: two installations on one server need two prefixes. */
+export function roleNames(prefix: string) {
+  return {
+    app: `${prefix}_app`,
+    analytics: `${prefix}_analytics`,
+    admin: `${prefix}_admin`,
+    system: `${prefix}_system`,
+    owner: `${prefix}_owner`,
+  } as const;
+}
+
+/** ValidaHub's definition with its roles under a prefix; `database.ts` is the one with the prefix `validahub`. */
+export function defineValidahub(prefix: string): Definition {
+  const roles = roleNames(prefix);
+  const byMonth = { by: 'created_at', every: 'month', ahead: 3 } as const;
+  return database('validahub', {
+    tables,
+    traits: [
+      partitions(tables.correctionLogs, { ...byMonth, hot: { newest: 2, indexes: HOT_INDEXES } }),
+      partitions(tables.jobViolations, byMonth),
+      partitions(tables.auditLog, byMonth),
+      immutability(tables.ruleVersions, FROZEN_ONCE_PUBLISHED),
+      immutability(tables.correctionLogs, DECIDED_ONCE),
+      immutability(tables.jobViolations, { kind: 'append-only' }),
+      immutability(tables.auditLog, { kind: 'append-only' }),
+      versioning(tables.ruleSets, { updatedAt: 'updated_at', revision: 'version' }),
+      versioning(tables.suggestions, { updatedAt: 'updated_at' }),
+      rollups(tables.mvRuleEffectiveness, {
+        key: ['tenant_id', 'rule_id'],
+        refreshedBy: roles.system,
+        guard: {
+          name: 'rule_effectiveness_v',
+          column: 'tenant_id',
+          setting: TENANT_SETTING,
+          readers: [roles.app, roles.analytics],
+        },
+      }),
+      tenancy({
+        column: 'tenant_id',
+        setting: TENANT_SETTING,
+        pattern: TENANT_ID,
+        roles: {
+          app: roles.app,
+          analytics: roles.analytics,
+          bypass: [roles.system, roles.admin],
+          owner: roles.owner,
+        },
+        tables: RIGHTS,
+        guardedViews: [{ view: tables.ruleEffectivenessDailyV, readers: ['app', 'analytics'] }],
+      }),
+    ],
+  });
+}
+
+const FROZEN_ONCE_PUBLISHED = {
+  kind: 'frozen',
+  when: { column: 'status', is: ['published', 'deprecated', 'archived'] },
+  mayChange: [
+    'is_current',
+    'is_latest',
+    'activated_at',
+    'shadow_start_date',
+    'shadow_end_date',
+    'shadow_metrics',
+    'deprecated_at',
+    'deprecated_by',
+    'deprecation_reason',
+    'sunset_date',
+    'archived_at',
+  ],
+  order: { status: { published: ['deprecated'], deprecated: ['archived'] } },
+  delete: 'never',
+} as const;
+
+const DECIDED_ONCE = {
+  kind: 'append-only',
+  decision: {
+    column: 'status',
+    steps: { pending: ['approved', 'rejected'], approved: ['applied'], applied: ['reverted'] },
+    with: [
+      'accepted',
+      'decided_at',
+      'applied_at',
+      'reverted_at',
+      'approved_by',
+      'rejected_by',
+      'rejection_reason',
+      'actual_impact',
+    ],
+  },
+} as const;
+
+/** What the application may do, least first: nothing here is deleted by it. */
+const RIGHTS: readonly TenantTable[] = [
+  { table: tables.tenants, column: 'id', app: ['select', 'insert'] },
+  { table: tables.ruleSets, app: ['select', 'insert', 'update'] },
+  { table: tables.ruleVersions, app: ['select', 'insert', 'update'] },
+  { table: tables.jobs, app: ['select', 'insert', 'update'] },
+  { table: tables.jobViolations, app: ['select', 'insert'] },
+  { table: tables.correctionLogs, app: ['select', 'insert', 'update'] },
+  { table: tables.correctionPatterns, app: ['select', 'insert', 'update'] },
+  { table: tables.suggestions, app: ['select', 'insert', 'update'] },
+  { table: tables.auditLog, app: ['select', 'insert'] },
+  { table: tables.erasureRequests, app: ['select', 'insert'] },
+  { table: tables.ruleEffectivenessDaily, app: ['select'] },
+];

@@ -1,0 +1,56 @@
+// What every operation is given: the way to the database, the clock and the cache.
+import { sql } from 'drizzle-orm';
+import type { Connected, Transaction } from 'holdfast/use';
+import * as tables from '../tables/index.ts';
+import { RuleCache } from './cache.ts';
+import { risingIds } from './identity.ts';
+
+/** A transaction over ValidaHub's tables. */
+export type Tx = Transaction<typeof tables>;
+
+/** The part of a connection the operations use: `connect(definition, url)` gives one. */
+export type Sessions = Pick<Connected<typeof tables>, 'session'>;
+
+/** An open ValidaHub. One for a process: the cache lives in it. */
+export interface Hub {
+  readonly sessions: Sessions;
+  readonly now: () => Date;
+  readonly cache: RuleCache;
+  /** A new id, above all before it. */
+  readonly nextId: () => string;
+}
+
+/** Opens ValidaHub over a connection. `now` is the clock of times that are stored and of what the cache forgets. */
+export function openHub(sessions: Sessions, options: { readonly now?: () => Date } = {}): Hub {
+  const now = options.now ?? (() => new Date());
+  return { sessions, now, cache: new RuleCache(now), nextId: risingIds(now) };
+}
+
+/** Runs `work` in one transaction as the tenant, under row security. */
+export function asTenant<Result>(
+  hub: Hub,
+  tenant: string,
+  work: (tx: Tx) => Promise<Result>,
+): Promise<Result> {
+  return hub.sessions.session({ tenant }).transaction(work);
+}
+
+/** One event of the audit trail. `actor` is a pseudonym; nothing in `details` names a person. */
+export interface AuditEvent {
+  readonly tenantId: string;
+  readonly eventType: string;
+  readonly actor: string;
+  readonly entity: string;
+  readonly entityId: string;
+  readonly details?: Record<string, unknown>;
+}
+
+/** Writes the event in the transaction it tells of: both are there or neither. */
+export async function record(tx: Tx, event: AuditEvent): Promise<void> {
+  await tx.insert(tables.auditLog).values(event);
+}
+
+/** Runs a statement that gives rows, typed by the caller who wrote its select list. */
+export async function rowsOf<Row extends object>(tx: Tx, statement: ReturnType<typeof sql>): Promise<Row[]> {
+  return (await tx.execute(statement)).rows as unknown as Row[];
+}
