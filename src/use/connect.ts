@@ -7,7 +7,8 @@ import { front } from './drizzle.ts';
 import type { DrizzleOptions } from './drizzle.ts';
 import { contractOf, openings } from './opening.ts';
 import type { SessionContext } from './opening.ts';
-import { Names, openConnections } from './pool.ts';
+import { openConnections } from './pool.ts';
+import { Names, carriesPrepared } from './prepared.ts';
 import { unsafeRole } from './role.ts';
 import { makeSession } from './session.ts';
 import type { Session, SessionOptions } from './session.ts';
@@ -26,8 +27,8 @@ export interface ConnectOptions {
    */
   readonly unsafeRole?: 'refuse' | 'warn' | 'allow';
   /**
-   * Keep statements prepared on the server: faster, but a pooler in transaction mode must carry them
-   * (PgBouncer 1.21 and later with max_prepared_statements).
+   * Keep statements prepared on the server, which is faster. Behind a pooler that does not carry them (PgBouncer
+   * before 1.21, or without max_prepared_statements) they stay unprepared whatever is said here.
    */
   readonly prepare?: boolean;
   /** For every session that does not say otherwise. */
@@ -77,8 +78,12 @@ export async function connect<T extends Tables>(
   const settled = { ...connectDefaults, ...options };
   const contract = contractOf(definition.traits);
   const at = target(url);
-  await judgeRole(definition, url, contract.length === 0 ? 'allow' : settled.unsafeRole);
-  const connections = openConnections(at, poolConfig(settled), new Names(settled.prepare));
+  const config = poolConfig(settled);
+  const prepare = await withClient(url, async (client) => {
+    if (contract.length > 0) await judgeRole(client, definition, settled.unsafeRole);
+    return settled.prepare && carriesPrepared(client);
+  });
+  const connections = openConnections(at, config, new Names(prepare));
   connections.pool.on('error', settled.onConnectionError ?? (() => undefined));
   const ground = {
     connections,
@@ -94,13 +99,14 @@ export async function connect<T extends Tables>(
 }
 
 async function judgeRole(
+  client: pg.Client,
   definition: Definition,
-  url: string,
   judgement: 'refuse' | 'warn' | 'allow',
 ): Promise<void> {
-  const isolated = definition.model.tables.filter((table) => table.rowSecurity !== 'off');
-  const found = await withClient(url, async (client) =>
-    judgement === 'allow' ? undefined : unsafeRole(client, isolated),
+  if (judgement === 'allow') return;
+  const found = await unsafeRole(
+    client,
+    definition.model.tables.filter((table) => table.rowSecurity !== 'off'),
   );
   if (found === undefined) return;
   if (judgement === 'refuse') throw found;

@@ -1,10 +1,10 @@
 // The connections an application shares: taken, given back clean or not at all, and told apart when they die.
-import { createHash } from 'node:crypto';
 import { Pool } from 'pg';
 import type pg from 'pg';
 import { HoldfastError } from '../error.ts';
 import { connectError } from '../server/index.ts';
 import type { Target } from '../server/index.ts';
+import type { Names } from './prepared.ts';
 
 /** A pool, whom it reaches, and the names of the statements prepared on its connections. */
 export interface Connections {
@@ -59,31 +59,6 @@ export function openConnections(target: Target, config: pg.PoolConfig, names: Na
   pool.on('connect', (client) => client.on('error', () => undefined));
   return { pool, target, names };
 }
-
-/**
- * Names for server-side prepared statements. A name is a digest of the text, never a counter: behind a pooler two
- * processes may share a server connection, and the same name must not mean two statements there.
- */
-export class Names {
-  enabled: boolean;
-  private readonly known = new Map<string, string>();
-
-  constructor(enabled: boolean) {
-    this.enabled = enabled;
-  }
-
-  /** The text's name, or undefined when naming is off or so many texts are named that the server would bear too many. */
-  of(text: string): string | undefined {
-    if (!this.enabled) return undefined;
-    const found = this.known.get(text);
-    if (found !== undefined || this.known.size >= MAX_NAMES) return found;
-    const made = `hf_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
-    this.known.set(text, made);
-    return made;
-  }
-}
-
-const MAX_NAMES = 500;
 
 // pg-pool gives this situation no code, only a text.
 function busy(error: unknown): boolean {
