@@ -1,6 +1,11 @@
 // The definition: the user's tables, free SQL beside them, and the promises about both.
+import { HoldfastError } from '../error.ts';
+import { checkModel } from './check.ts';
+import type { Casing } from './drizzle/expression.ts';
+import { readSchema } from './drizzle/schema.ts';
+import type { Facet } from './facet.ts';
 import type { Model } from './model.ts';
-import type { Trait } from './trait.ts';
+import type { Diagnostic, Trait } from './trait.ts';
 
 /** A schema module: the exports of the file that declares the tables. */
 export type Tables = Readonly<Record<string, unknown>>;
@@ -9,11 +14,20 @@ export type Tables = Readonly<Record<string, unknown>>;
 export interface DatabaseOptions<T extends Tables = Tables> {
   /** A Drizzle pg-core schema: the module itself (`import * as tables from './tables.ts'`) or an object of its exports. */
   readonly tables?: T;
+  /** What Drizzle cannot say, as values beside the tables: `on(orders, (t) => [unlogged()])`, `extension('btree_gist')`. */
+  readonly facets?: readonly Facet[];
   /** Plain SQL files: globs relative to the file that calls `database`, see `baseUrl`. */
   readonly sql?: string | readonly string[];
   /** Where relative globs start: `import.meta.url` of the definition's file. Default: the folder of the loaded file. */
   readonly baseUrl?: string;
   readonly traits?: readonly Trait[];
+  /** drizzle-kit's `casing`, where columns without a name rely on it. Drizzle 1.0 sets it on each table instead. */
+  readonly casing?: Casing;
+  /**
+   * Findings HF_NOT_LOWERED to live with, by their subject: what Drizzle drops without a word is dropped here with the
+   * user's. Each becomes a note of the definition.
+   */
+  readonly leaveOut?: readonly string[];
 }
 
 /** A database as its owner wants it: checked, with every trait built in. A value; nothing has been read or run yet. */
@@ -22,9 +36,141 @@ export interface Definition<T extends Tables = Tables> {
   readonly tables: T;
   readonly sql: readonly string[];
   readonly baseUrl?: string;
+  /** In the order their builds ran. */
   readonly traits: readonly Trait[];
   /** Drizzle tables and facets as facts, before any trait. */
   readonly plain: Model;
   /** The same after every trait's `build`. */
   readonly model: Model;
+  /** Findings that stop nothing: warnings and hints of checks. */
+  readonly notes: readonly Diagnostic[];
+}
+
+/** What {@link database} throws: every mistake of the definition at once, also as values. */
+export class DefinitionError extends HoldfastError {
+  readonly diagnostics: readonly Diagnostic[];
+
+  constructor(name: string, diagnostics: readonly Diagnostic[]) {
+    const count = diagnostics.length === 1 ? 'one mistake' : `${diagnostics.length} mistakes`;
+    const lines = diagnostics.map((one) => `\n  ${one.subject}: ${one.what} ${one.fix} [${one.code}]`);
+    super({
+      code: 'HF_DEFINITION',
+      subject: `definition ${name}`,
+      what: `it has ${count}, and nothing was built.${lines.join('')}\n`,
+      fix: diagnostics.length === 1 ? 'Mend it and try again.' : 'Mend them and try again.',
+    });
+    this.diagnostics = diagnostics;
+  }
+}
+
+/**
+ * Defines a database: reads a Drizzle schema unchanged, applies facets, then builds every trait in.
+ * Pure: no server is asked and no file is read.
+ * @param name names the definition in messages and in the ledger, not the database
+ * @throws DefinitionError HF_DEFINITION with all mistakes found, each with code, subject, and what to do
+ */
+export function database<T extends Tables = Tables>(
+  name: string,
+  options: DatabaseOptions<T>,
+): Definition<T> {
+  const tables = options.tables ?? ({} as T);
+  const schema = readSchema(tables, options.casing);
+  const empty: Model = { name, ...schema.model, statements: [] };
+  const diagnostics = leaveOut(schema.diagnostics, options.leaveOut ?? []);
+  const plain = (options.facets ?? []).reduce((model, facet) => attempt(model, facet, diagnostics), empty);
+  refuse(name, [...diagnostics, ...checkModel(plain)]);
+
+  const traits = inOrder(name, options.traits ?? []);
+  const model = traits.reduce((so, trait) => build(so, trait, diagnostics), plain);
+  refuse(name, diagnostics);
+  const last = checkModel(model);
+  refuse(name, last);
+  return {
+    name,
+    tables,
+    sql: [options.sql ?? []].flat(),
+    ...(options.baseUrl !== undefined && { baseUrl: options.baseUrl }),
+    traits,
+    plain,
+    model,
+    notes: [...diagnostics, ...last].filter((one) => one.severity !== 'error'),
+  };
+}
+
+function leaveOut(diagnostics: readonly Diagnostic[], subjects: readonly string[]): Diagnostic[] {
+  const unused = subjects.filter((subject) => !diagnostics.some((one) => one.subject === subject));
+  return [
+    ...diagnostics.map((one): Diagnostic => {
+      const known = one.code === 'HF_NOT_LOWERED' && subjects.includes(one.subject);
+      return known ? { ...one, severity: 'warning' } : one;
+    }),
+    ...unused.map((subject): Diagnostic => ({
+      code: 'HF_LEAVE_OUT',
+      severity: 'error',
+      subject,
+      what: 'leaveOut names it, and there is nothing of that name to leave out.',
+      fix: 'Take it out of leaveOut, or copy the subject as the error gives it.',
+    })),
+  ];
+}
+
+function refuse(name: string, diagnostics: readonly Diagnostic[]): void {
+  const errors = diagnostics.filter((one) => one.severity === 'error');
+  if (errors.length > 0) throw new DefinitionError(name, errors);
+}
+
+function attempt(model: Model, facet: Facet, diagnostics: Diagnostic[]): Model {
+  try {
+    return facet.apply(model);
+  } catch (error) {
+    diagnostics.push(asDiagnostic(error));
+    return model;
+  }
+}
+
+// A trait that finds a mistake is not built, so that its build may trust the model; the others still have their say.
+function build(model: Model, trait: Trait, diagnostics: Diagnostic[]): Model {
+  const findings = trait.check?.(model) ?? [];
+  diagnostics.push(...findings);
+  if (trait.build === undefined || findings.some((one) => one.severity === 'error')) return model;
+  try {
+    return trait.build(model);
+  } catch (error) {
+    diagnostics.push(asDiagnostic(error));
+    return model;
+  }
+}
+
+function asDiagnostic(error: unknown): Diagnostic {
+  if (!(error instanceof HoldfastError)) throw error;
+  return { code: error.code, severity: 'error', subject: error.subject, what: error.what, fix: error.fix };
+}
+
+// Each trait after those its `after` names; the user's order decides the rest.
+function inOrder(name: string, traits: readonly Trait[]): Trait[] {
+  const waiting = [...traits];
+  const ordered: Trait[] = [];
+  while (waiting.length > 0) {
+    const next = waiting.findIndex((trait) => !waits(trait, waiting));
+    if (next === -1) throw new DefinitionError(name, [cycle(waiting)]);
+    ordered.push(...waiting.splice(next, 1));
+  }
+  return ordered;
+}
+
+function waits(trait: Trait, waiting: readonly Trait[]): boolean {
+  return waiting.some(
+    (other) => other !== trait && other.name !== trait.name && trait.after?.includes(other.name),
+  );
+}
+
+function cycle(traits: readonly Trait[]): Diagnostic {
+  const names = [...new Set(traits.map((trait) => trait.name))];
+  return {
+    code: 'HF_TRAIT_ORDER',
+    severity: 'error',
+    subject: `traits ${names.join(', ')}`,
+    what: 'each waits for another of them to be built first.',
+    fix: "Take one name out of a trait's `after`.",
+  };
 }

@@ -56,7 +56,10 @@ export interface Exclusion {
   readonly deferrable?: 'initially immediate' | 'initially deferred';
 }
 
-/** One element of an index key; `expression` is SQL text, `column` a plain name: one of the two is present. */
+/**
+ * One element of an index key; one of `column` and `expression` is present.
+ * `expression` is SQL text put into the statement as it is: anything but a function call brings its own parentheses.
+ */
 export interface IndexElement {
   readonly column?: string;
   readonly expression?: string;
@@ -75,6 +78,7 @@ export interface Index {
   readonly where?: string;
   readonly with?: Readonly<Record<string, string>>;
   readonly nullsNotDistinct?: boolean;
+  readonly comment?: string;
 }
 
 export interface Policy {

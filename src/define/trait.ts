@@ -13,7 +13,10 @@ export interface Diagnostic {
 }
 
 /** Runs one read-only catalogue query with parameters and gives its rows. */
-export type CatalogueQuery = <Row extends object>(sql: string, values?: readonly unknown[]) => Promise<readonly Row[]>;
+export type CatalogueQuery = <Row extends object>(
+  sql: string,
+  values?: readonly unknown[],
+) => Promise<readonly Row[]>;
 
 /** What a trait sees when it is asked which run-time objects are missing. */
 export interface SettleContext {
