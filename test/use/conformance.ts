@@ -1,69 +1,14 @@
 // What every session keeps, whether the server is reached directly or through a pooler in transaction mode.
 import { eq, sql } from 'drizzle-orm';
-import type pg from 'pg';
 import { describe, expect } from 'vitest';
-import type { Connected, ConnectOptions } from '../../src/use/index.ts';
-import { connect } from '../../src/use/index.ts';
-import { test as base } from '../cluster/index.ts';
-import { NOTES_EACH, TENANTS, definition, notes, openNotebook, tables } from './notebook.ts';
+import { NOTES_EACH, TENANTS, notes } from './notebook.ts';
 import type { Notebook } from './notebook.ts';
-
-type App = Connected<typeof tables>;
-
-/** An application over the notebook that also shows the raw connections of its pool. */
-export interface Opened {
-  readonly app: App;
-  readonly clients: pg.PoolClient[];
-}
-
-/** How the suite reaches the server: gives the application's connection string, and puts things away. */
-export type Reach = (notebook: Notebook) => Promise<{ url: string; close: () => Promise<void> }>;
-
-/** vitest's `test` with `{ notebook, open }`; every application opened is closed after its test. */
-export const reaching = (reach: Reach) =>
-  base
-    .extend<{ notebook: Notebook & { reached: string } }>({
-      notebook: [
-        async ({ db }, use) => {
-          const notebook = await openNotebook(db);
-          const { url, close } = await reach(notebook);
-          await use({ ...notebook, reached: url });
-          await close();
-          await notebook.drop();
-        },
-        { scope: 'file' },
-      ],
-    })
-    .extend<{ open: (options?: ConnectOptions) => Promise<Opened> }>({
-      open: async ({ notebook }, use) => {
-        const apps: App[] = [];
-        await use(async (options = {}) => {
-          const clients: pg.PoolClient[] = [];
-          const onConnect = (client: pg.ClientBase): void => void clients.push(client as pg.PoolClient);
-          const pool = { ...options.pool, onConnect };
-          const app = await connect(definition(), notebook.reached, { ...options, pool });
-          apps.push(app);
-          return { app, clients };
-        });
-        for (const app of apps) await app.close();
-      },
-    });
-
-export type ReachingTest = ReturnType<typeof reaching>;
+import { expectClean } from './reach.ts';
+import type { ReachingTest } from './reach.ts';
 
 const COUNT = 'SELECT count(*)::int AS n FROM notes';
 const WRITE = 'INSERT INTO notes VALUES ($1, $2, $3)';
 const TENANT = `SELECT nullif(current_setting('app.current_tenant_id', true), '') AS tenant`;
-
-/** Looks at the pool's connections from below: none may carry a tenant or be inside a transaction. */
-export async function expectClean({ clients }: Opened): Promise<void> {
-  for (const client of clients) {
-    if ((client as unknown as { _ended: boolean })._ended) continue;
-    expect(client.getTransactionStatus()).toBe('I');
-    const { rows } = await client.query(`${TENANT}, (${COUNT}) AS seen`);
-    expect(rows).toEqual([{ tenant: null, seen: 0 }]);
-  }
-}
 
 const failure = async (work: Promise<unknown>): Promise<Record<string, unknown> & Error> =>
   work.then(

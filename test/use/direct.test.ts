@@ -1,3 +1,4 @@
-import { conformance, reaching } from './conformance.ts';
+import { conformance } from './conformance.ts';
+import { reaching } from './reach.ts';
 
 conformance(reaching(async (notebook) => ({ url: notebook.url, close: async () => undefined })));

@@ -1,7 +1,8 @@
 // The same suite through PgBouncer in transaction mode, where two server connections serve all clients.
 import { describe, expect } from 'vitest';
 import { installedVersion, startBouncer } from './bouncer.ts';
-import { conformance, reaching } from './conformance.ts';
+import { conformance } from './conformance.ts';
+import { reaching } from './reach.ts';
 
 const version = installedVersion();
 
