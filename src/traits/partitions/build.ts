@@ -1,4 +1,5 @@
 // Lowers partitions to PARTITION BY RANGE and checks that the table can be partitioned at all.
+import { checkPartitionKey } from '../../define/check.ts';
 import {
   findTable,
   label,
@@ -76,49 +77,7 @@ export function findings(model: Model, { of, by }: Partitioned): readonly Diagno
       }),
     );
   }
-  return [...found, ...keyFindings(table, by), ...pointersIn(model, table)];
-}
-
-function keyFindings(table: Table, by: string): Diagnostic[] {
-  const keys = [
-    ...(table.primaryKey === undefined ? [] : [{ kind: 'primary key', columns: table.primaryKey.columns }]),
-    ...table.uniques.map((one) => ({ kind: 'unique key', columns: one.columns })),
-    ...table.indexes
-      .filter((one) => one.unique)
-      .map((one) => ({
-        kind: `unique index ${one.name}`,
-        columns: one.elements.map((element) => element.column ?? '(expression)'),
-      })),
-  ];
-  return keys
-    .filter(({ columns }) => !columns.includes(by))
-    .map(({ kind, columns }) =>
-      error('HF_PARTITION_KEY', `${kind} (${columns.join(', ')}) of table ${label(table)}`, {
-        what: `it does not contain ${by}: PostgreSQL keeps a key unique within one partition only.`,
-        fix: `Add ${by} to it, or keep the values that must be unique over all time in a table of their own.`,
-      }),
-    );
-}
-
-/** A key that points at a partitioned table must name all of a unique key, the time included. */
-function pointersIn(model: Model, table: Table): Diagnostic[] {
-  const uniques = [...(table.primaryKey === undefined ? [] : [table.primaryKey]), ...table.uniques].map(
-    (key) => sorted(key.columns),
-  );
-  const found: Diagnostic[] = [];
-  for (const other of model.tables) {
-    for (const key of other.foreignKeys) {
-      if (key.references.schema !== table.schema || key.references.name !== table.name) continue;
-      if (uniques.includes(sorted(key.references.columns))) continue;
-      found.push(
-        error('HF_PARTITION_FK', `foreign key (${key.columns.join(', ')}) of table ${label(other)}`, {
-          what: `${label(table)} has no unique key on (${key.references.columns.join(', ')}): on a partitioned table every key contains the time.`,
-          fix: 'Reference the whole key, time included, or drop the foreign key.',
-        }),
-      );
-    }
-  }
-  return found;
+  return [...found, ...checkPartitionKey({ ...table, partitionBy: { method: 'range', columns: [by] } })];
 }
 
 function error(
@@ -127,8 +86,4 @@ function error(
   text: { readonly what: string; readonly fix: string },
 ): Diagnostic {
   return { code, severity: 'error', subject, ...text };
-}
-
-function sorted(columns: readonly string[]): string {
-  return [...columns].sort().join('\0');
 }

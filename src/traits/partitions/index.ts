@@ -28,7 +28,7 @@ export interface PartitionsOptions {
   readonly every: Period;
   /** How many periods after the running one exist at any time; default 3. */
   readonly ahead?: number;
-  /** The first instant rows may have; default: the start of the running period. Earlier rows are refused. */
+  /** The first instant rows may have; default: the start of the period the table is made in. Earlier rows are refused. */
   readonly from?: Date | string;
   /** Schema of the partitions; default the table's own. */
   readonly schema?: string;

@@ -64,12 +64,13 @@ export async function missingPartitions(
   context: SettleContext,
   asked: Asked,
 ): Promise<readonly Settlement[]> {
-  const wanted = wantedPeriods(asked.options, context.now);
+  checkOptions(asked.options);
   const type = typeOf(context, asked);
   const [parent] = await context.query<Parent>(PARENT_SQL, [asked.of.schema, asked.of.name]);
   if (parent === undefined) return [];
   const existing = await existingPartitions(context.query, asked.of, type);
   refuseDefault(asked.of, existing);
+  const wanted = wantedPeriods(asked.options, { now: context.now, existing });
   const taken = await takenNames(context.query, asked);
   const made = gaps(wanted, existing).map((range) => {
     const of = freeName(asked, range, taken);
@@ -104,24 +105,30 @@ export async function existingPartitions(
   }));
 }
 
-function wantedPeriods(options: PartitionsOptions, now: Date): Range[] {
+function checkOptions(options: PartitionsOptions): void {
   const ahead = options.ahead ?? 3;
-  const from = options.from === undefined ? now : new Date(options.from);
   const newest = options.hot?.newest ?? 2;
   const usable = Number.isInteger(ahead) && ahead >= 0 && Number.isInteger(newest) && newest >= 1;
-  if (usable && !Number.isNaN(from.getTime())) {
-    return periods(options.every, {
-      fromMs: Math.min(from.getTime(), now.getTime()),
-      nowMs: now.getTime(),
-      ahead,
-    });
-  }
+  if (usable && (options.from === undefined || !Number.isNaN(new Date(options.from).getTime()))) return;
   throw new HoldfastError({
     code: 'HF_PARTITION_OPTIONS',
     subject: 'trait partitions',
     what: `ahead is ${ahead}, hot.newest is ${newest}, from is ${String(options.from)}.`,
     fix: "Give 'ahead' a whole number from 0, 'newest' one from 1, and 'from' a date.",
   });
+}
+
+/** From `from`, or from where the newest partition ends when nothing was made for a while: no hole is left behind. */
+function wantedPeriods(
+  options: PartitionsOptions,
+  at: { readonly now: Date; readonly existing: readonly Existing[] },
+): Range[] {
+  const nowMs = at.now.getTime();
+  const newestEnd = Math.max(...at.existing.map((partition) => partition.toMs));
+  const since = Number.isFinite(newestEnd) ? newestEnd : nowMs;
+  const from = options.from === undefined ? since : new Date(options.from).getTime();
+  const fromMs = Math.min(from, nowMs);
+  return periods(options.every, { fromMs, nowMs, ahead: options.ahead ?? 3 });
 }
 
 function typeOf(context: SettleContext, asked: Asked): RangeType {
@@ -194,7 +201,7 @@ function settlement(partition: Existing, making: Making): Settlement {
         on: pointedAt ?? asked.of,
       },
     ],
-    back: [dropEmpty(partition)],
+    back: [dropEmpty(partition, asked.of)],
   };
 }
 
@@ -230,14 +237,19 @@ END
 $holdfast$`;
 }
 
-/** Undoing never loses a row: a partition that was written to stays. */
-function dropEmpty(partition: RelationName): string {
+/** Undoing never loses a row: a partition that was written to stays. A key that points in forbids a plain DROP. */
+function dropEmpty(partition: RelationName, parent: RelationName): string {
   const name = qualified(partition);
+  const of = literal(name).trim();
   return `DO $holdfast$
 BEGIN
-  IF pg_catalog.to_regclass(${literal(name).trim()}) IS NULL THEN RETURN; END IF;
+  IF pg_catalog.to_regclass(${of}) IS NULL THEN RETURN; END IF;
+  LOCK TABLE ONLY ${qualified(parent)} IN ACCESS EXCLUSIVE MODE;
   LOCK TABLE ${name} IN ACCESS EXCLUSIVE MODE;
-  IF NOT EXISTS (SELECT FROM ${name}) THEN DROP TABLE ${name}; END IF;
+  IF EXISTS (SELECT FROM ${name})
+    OR NOT EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhrelid = ${of}::pg_catalog.regclass) THEN RETURN; END IF;
+  ALTER TABLE ${qualified(parent)} DETACH PARTITION ${name};
+  DROP TABLE ${name};
 END
 $holdfast$`;
 }

@@ -34,8 +34,30 @@ export function isolate(model: Model, options: TenancyOptions): Model {
   };
   const withOwners = withRoles(isolated, roles(options));
   const functions = (options.membership ?? []).flatMap((one) => membershipStatements(one, options));
-  return withStatements(withOwners, [...functions, ...grants(withOwners, options)]);
+  return withStatements(withOwners, [
+    ...functions,
+    ...grants(withOwners, options),
+    ...functionOwners(withOwners, options.roles.owner),
+  ]);
 }
+
+/** Trigger functions that other promises brought: whoever owns one could replace what it refuses. */
+function functionOwners(model: Model, owner: string): Statement[] {
+  return model.statements.flatMap(({ sql, subject, origin }) => {
+    const call = origin.startsWith('trait ') ? TRIGGER_FUNCTION.exec(sql)?.[1] : undefined;
+    if (call === undefined) return [];
+    return [
+      {
+        sql: `ALTER FUNCTION ${call} OWNER TO ${ident(owner)}`,
+        subject,
+        origin: 'trait tenancy',
+        phase: 'after',
+      },
+    ];
+  });
+}
+
+const TRIGGER_FUNCTION = /^CREATE FUNCTION ("(?:[^"]|"")+"\."(?:[^"]|"")+"\(\)) RETURNS trigger /;
 
 function isolatedTable(table: Table, options: TenancyOptions): Table {
   const standing = standingOf(table, options);
