@@ -5,10 +5,10 @@ import { createRequire } from 'node:module';
 import { connect as dial } from 'node:net';
 import type { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { serverEnvironment } from './data-folder.ts';
 import { serverFailure } from './failure.ts';
+import { onLines } from './lines.ts';
 import type { Control, Order, Said, Told } from './supervisor.ts';
 
 const DIAL_TIMEOUT_MS = 5_000;
@@ -30,14 +30,18 @@ export interface Seat {
 
 /**
  * Takes a place at the server of a folder.
+ * @param as `keepRunning`: the server stays when the last user leaves; `starter`: we launched its supervisor
  * @returns the place; `none` when no supervisor runs there; `stopped` when one was just shutting down, and now has
  */
-export async function takeSeat(folder: string, keepRunning: boolean): Promise<Seat | 'none' | 'stopped'> {
+export async function takeSeat(
+  folder: string,
+  as: { readonly keepRunning: boolean; readonly starter: boolean },
+): Promise<Seat | 'none' | 'stopped'> {
   const control = await readControl(folder);
   const socket = control === undefined ? undefined : await reach(control.port);
   if (control === undefined || socket === undefined) return 'none';
   const lines = new Lines(socket);
-  say(socket, { token: control.token, keepRunning });
+  say(socket, { token: control.token, ...as });
   const told = await lines.next(DIAL_TIMEOUT_MS);
   if (told?.state === 'ready' && (await sameFolder(told.folder, folder))) return seat(lines, told);
   if (told?.state === 'stopping') await lines.next(STOP_TIMEOUT_MS);
@@ -66,9 +70,8 @@ export async function launch(order: Order): Promise<() => void> {
       clearTimeout(tooLate);
       resolve(text);
     };
-    createInterface({ input: child.stdout })
-      .once('line', done)
-      .once('close', () => done('{}'));
+    onLines(child.stdout, done);
+    child.stdout.once('close', () => done('{}'));
     child.once('error', (error) => done(JSON.stringify({ failed: error.message })));
   });
   const { ready, failed } = JSON.parse(answer) as { ready?: true; failed?: string };
@@ -124,7 +127,7 @@ class Lines {
 
   constructor(socket: Socket) {
     this.socket = socket;
-    createInterface({ input: socket }).on('line', (line) => {
+    onLines(socket, (line) => {
       this.#last = JSON.parse(line) as Told;
       this.#unread.push(this.#last);
       this.#wake();

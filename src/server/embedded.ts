@@ -142,12 +142,12 @@ async function sit(place: Place): Promise<{ seat: Seat; attached: boolean }> {
   const keepRunning = place.options.keepRunning ?? false;
   const patienceMs = (place.options.startTimeoutMs ?? embeddedDefaults.startTimeoutMs) + LOCK_SLACK_MS;
   for (;;) {
-    const found = await takeSeat(folder, keepRunning);
+    const found = await takeSeat(folder, { keepRunning, starter: false });
     if (typeof found === 'object') return { seat: found, attached: true };
     if (found === 'stopped') continue;
     const started = await withLock(folder, patienceMs, async () => {
       // Whoever held the lock before us may have started it.
-      const again = await takeSeat(folder, keepRunning);
+      const again = await takeSeat(folder, { keepRunning, starter: false });
       if (typeof again === 'object') return { seat: again, attached: true };
       return again === 'stopped' ? undefined : await start(place);
     });
@@ -157,7 +157,7 @@ async function sit(place: Place): Promise<{ seat: Seat; attached: boolean }> {
 
 async function sitWhereRunning(place: Place): Promise<Seat | undefined> {
   const { at } = place;
-  const found = await takeSeat(at.folder, false);
+  const found = await takeSeat(at.folder, { keepRunning: false, starter: false });
   if (typeof found === 'object') return found;
   if (found === 'stopped' || (await postmasterOf(at.dataDir)).state !== 'running') return undefined;
   return (await sit(place)).seat;
@@ -166,16 +166,27 @@ async function sitWhereRunning(place: Place): Promise<Seat | undefined> {
 async function start(place: Place): Promise<{ seat: Seat; attached: boolean }> {
   const { at, binaries, options } = place;
   const remembered = await initialise(at, binaries);
-  const before = await postmasterOf(at.dataDir);
-  if (before.state === 'running') {
-    const seat = await launchAndSit(place, { port: before.port, adopt: before.pid });
-    return { seat, attached: true };
-  }
-  if (before.state === 'reused') await disarm(at.dataDir);
+  const found = await takeOver(place);
+  if (found !== undefined) return { seat: found, attached: true };
   await writeSettings(at, { ...serverSettings, ...options.settings });
   const seat = await startOnSomePort(place, remembered);
   if (remembered.port !== seat.port) await remember(at.folder, { ...remembered, port: seat.port });
   return { seat, attached: false };
+}
+
+// A postmaster without a supervisor either lost it and runs on, or is being stopped because its starter was killed.
+async function takeOver(place: Place): Promise<Seat | undefined> {
+  for (;;) {
+    const before = await postmasterOf(place.at.dataDir);
+    if (before.state === 'reused') await disarm(place.at.dataDir);
+    if (before.state !== 'running') return undefined;
+    try {
+      return await launchAndSit(place, { port: before.port, adopt: before.pid });
+    } catch (error) {
+      const after = await postmasterOf(place.at.dataDir);
+      if (after.state === 'running' && after.pid === before.pid) throw error;
+    }
+  }
 }
 
 async function startOnSomePort(place: Place, remembered: Remembered): Promise<Seat> {
@@ -220,7 +231,7 @@ async function launchAndSit(place: Place, where: { port: number; adopt?: number 
     startTimeoutMs: options.startTimeoutMs ?? embeddedDefaults.startTimeoutMs,
   });
   try {
-    const seat = await takeSeat(at.folder, keepRunning);
+    const seat = await takeSeat(at.folder, { keepRunning, starter: true });
     if (typeof seat === 'object') return seat;
   } finally {
     letGo();

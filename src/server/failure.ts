@@ -6,7 +6,7 @@ type Reading = readonly [RegExp, Pick<ErrorParts, 'code' | 'what' | 'fix'>];
 
 const READINGS: readonly Reading[] = [
   [
-    /No space left on device|ENOSPC|Disk quota exceeded|EDQUOT/,
+    /No space left on device|Check free disk space|ENOSPC|Disk quota exceeded|EDQUOT/,
     {
       code: 'HF_DISK_FULL',
       what: 'the disk is full.',
@@ -65,12 +65,15 @@ export function serverFailure(subject: string, said: string, cause?: unknown): H
   });
 }
 
-// The line that says why comes last before the shutdown notes and has its severity in front.
+// The last line with a severity says why; but of a wrong setting the FATAL line only names the file.
+const SETTING = /invalid value for parameter|unrecognized configuration parameter|syntax error in file/;
+const SEVERITY = /^.*?\b(?:PANIC|FATAL|ERROR|error|LOG):\s*/;
+
 function lastWords(said: string): string {
-  const lines = said
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
-  const worst = lines.findLast((line) => /\b(PANIC|FATAL|ERROR|error):/.test(line)) ?? lines.at(-1);
-  return (worst ?? 'it said nothing').replace(/^.*?\b(?:PANIC|FATAL|ERROR|error):\s*/, '').replace(/\.$/, '');
+  const lines = said.split('\n').map((line) => line.trim());
+  const line =
+    lines.find((line) => SETTING.test(line)) ??
+    lines.findLast((line) => /\b(PANIC|FATAL|ERROR|error):/.test(line)) ??
+    lines.findLast((line) => line !== '');
+  return (line ?? 'it said nothing').replace(SEVERITY, '').replace(/\.$/, '');
 }

@@ -6,6 +6,7 @@ import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { HoldfastError } from '../error.ts';
+import { serverFailure } from './failure.ts';
 import { bornAt } from './processes.ts';
 
 const POLL_MS = 25;
@@ -30,6 +31,8 @@ export async function withLock<T>(folder: string, waitMs: number, fn: () => Prom
   try {
     await writeFile(draft, JSON.stringify(mine), { mode: 0o600 });
     await acquire(at, draft, Date.now() + waitMs);
+  } catch (error) {
+    throw serverFailure(`folder ${folder}`, (error as Error).message, error);
   } finally {
     await unlink(draft).catch(() => undefined);
   }

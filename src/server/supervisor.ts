@@ -10,8 +10,8 @@ import { chown, open, readFile, rename, rm, stat, writeFile } from 'node:fs/prom
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
+import { onLines } from './lines.ts';
 import { bornAt } from './processes.ts';
 
 const POLL_MS = 20;
@@ -19,7 +19,6 @@ const POLL_MS = 20;
 const FAST_SHUTDOWN_MS = 60_000;
 const IMMEDIATE_SHUTDOWN_MS = 10_000;
 const GREETING_TIMEOUT_MS = 5_000;
-const LINE_MAX = 4096;
 const LOG_MAX_BYTES = 16 * 1024 * 1024;
 
 /** What a supervisor is told to do. */
@@ -50,7 +49,7 @@ export interface Control {
 
 /** What a user says: the token first; then that it goes, or that the server is to stop for all. */
 export type Said =
-  | { readonly token: string; readonly keepRunning: boolean }
+  | { readonly token: string; readonly keepRunning: boolean; readonly starter: boolean }
   | { readonly word: 'leave' }
   | { readonly word: 'stop' };
 
@@ -158,7 +157,6 @@ class Supervisor {
   }
 
   welcome(socket: Socket): void {
-    socket.on('error', () => socket.destroy());
     const tooLate = setTimeout(() => socket.destroy(), GREETING_TIMEOUT_MS);
     socket.once('close', () => {
       clearTimeout(tooLate);
@@ -169,18 +167,19 @@ class Supervisor {
       if (this.users.has(socket)) void this.hear(socket, said);
       else if ('token' in said && equal(said.token, this.order.token)) {
         clearTimeout(tooLate);
-        this.admit(socket, said.keepRunning);
+        this.admit(socket, said);
       } else socket.destroy();
     });
   }
 
-  admit(socket: Socket, keepRunning: boolean): void {
+  admit(socket: Socket, said: Extract<Said, { token: string }>): void {
     if (this.stopping !== undefined) {
       tell(socket, { state: 'stopping' });
       return void this.stopping.then(() => socket.end());
     }
     this.users.add(socket);
-    if (keepRunning) this.keepRunning = true;
+    if (said.keepRunning) this.keepRunning = true;
+    if (said.starter) this.starterHere = false;
     const { folder, port, version } = this.order;
     tell(socket, { state: 'ready', folder, port, version });
   }
@@ -253,13 +252,12 @@ async function supervise(): Promise<void> {
   let supervisor: Supervisor | undefined;
   let starterHere = true;
   const order = await new Promise<Order | undefined>((resolve) => {
-    createInterface({ input: process.stdin })
-      .once('line', (line) => resolve(JSON.parse(line) as Order))
-      .once('close', () => {
-        resolve(undefined);
-        starterHere = false;
-        supervisor?.starterLeft();
-      });
+    onLines(process.stdin, (line) => resolve(JSON.parse(line) as Order));
+    process.stdin.once('close', () => {
+      resolve(undefined);
+      starterHere = false;
+      supervisor?.starterLeft();
+    });
   });
   if (order === undefined) return;
   supervisor = new Supervisor(order);
@@ -278,22 +276,6 @@ async function supervise(): Promise<void> {
 
 function tell(socket: Socket, told: Told): void {
   socket.write(`${JSON.stringify(told)}\n`);
-}
-
-function onLines(socket: Socket, hear: (line: string) => void): void {
-  let held = '';
-  socket.setEncoding('utf8').on('data', (chunk: string) => {
-    held += chunk;
-    const lines = held.split('\n');
-    held = lines.pop() ?? '';
-    try {
-      if (held.length > LINE_MAX) throw new Error('line too long');
-      lines.forEach(hear);
-    } catch {
-      // Whoever speaks anything else is none of ours.
-      socket.destroy();
-    }
-  });
 }
 
 function equal(a: string, b: string): boolean {
