@@ -4,6 +4,14 @@ import type { LockMode } from '../define/trait.ts';
 /** How much of the table a statement reads or writes while it holds its lock. */
 export type Work = 'catalogue' | 'scan' | 'build' | 'rewrite';
 
+/** What a statement takes for good. */
+export interface Loss {
+  readonly object: string;
+  readonly what: string;
+  /** Asks whether there is anything to lose: one row `{ lost: boolean }`. Absent: there may always be. */
+  readonly probe?: string;
+}
+
 /** One statement of a plan. Steps run in order, each in its own transaction unless it cannot run in one. */
 export interface Step {
   /** Position in the plan, from 1. */
@@ -20,10 +28,13 @@ export interface Step {
   readonly transactional: boolean;
   /** Steps of one group run in one transaction, so that nobody sees the database between them. Absent: its own. */
   readonly group?: number;
-  /** How long the statement may wait for its lock before it lets go and tries again. */
+  /**
+   * How long the statement may wait for its lock before it lets go and tries again. 0: nobody who reads or writes rows
+   * waits behind it, so only the patience of the whole run ends its wait.
+   */
   readonly lockTimeoutMs: number;
   /** What is gone for good when it has run; needs the user's word. Names the object. */
-  readonly loses: { readonly object: string; readonly what: string } | null;
+  readonly loses: Loss | null;
   /** Statements that undo it, in order; null with a reason where nothing can. */
   readonly back: readonly BackStatement[] | null;
   readonly backReason?: string;
@@ -48,7 +59,7 @@ export interface BackStatement {
   readonly work?: Work;
   readonly lockTimeoutMs?: number;
   /** What rows made since the step would lose. */
-  readonly loses?: Step['loses'];
+  readonly loses?: Loss | null;
   /** As of {@link Step}. */
   readonly doneWhen?: string;
   readonly cleanUp?: readonly string[];
@@ -75,6 +86,8 @@ export interface Plan {
     readonly comparedBy: 'pg_dump' | 'catalogue';
     readonly durationMs: number;
   };
+  /** Keys of the objects the definition makes: what a later plan may drop again when the definition no longer does. */
+  readonly manages?: readonly string[];
   /** Findings that do not stop the plan (what the planner does not model, warnings of traits). */
   readonly notes: readonly string[];
 }

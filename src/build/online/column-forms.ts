@@ -1,5 +1,6 @@
 // Columns: which additions and changes of type rewrite the table, and how a cast that would cut values is kept from it.
 import { HoldfastError } from '../../error.ts';
+import { ident, qualified } from '../../sql.ts';
 import type { ObjectId, PlannedAction } from '../action.ts';
 import { describe, subjectOf } from '../locks.ts';
 import { plain, type Draft } from './draft.ts';
@@ -25,7 +26,16 @@ export function createColumn(action: PlannedAction, scene: Scene): readonly Draf
   const expression = textOf(scene.after, { ...id, kind: 'default' }, 'expr');
   const generated = typeof payload?.['generatedExpr'] === 'string' && !action.sql.endsWith(' VIRTUAL');
   const identity = payload?.['identity'] !== undefined && payload['identity'] !== null;
-  if (payload?.['notNull'] === true && expression === '' && !generated && !identity && !scene.backward) {
+  const needsValue = payload?.['notNull'] === true && expression === '' && !generated && !identity;
+  if (needsValue && scene.backward) {
+    return [
+      {
+        ...draft,
+        impossible: `${describe(id)} may not be null and has no default, so it cannot come back for rows`,
+      },
+    ];
+  }
+  if (needsValue) {
     throw new HoldfastError({
       code: 'HF_COLUMN_NEEDS_DEFAULT',
       subject: describe(id),
@@ -62,9 +72,17 @@ export function alterColumn(action: PlannedAction, scene: Scene): readonly Draft
 /** DROP COLUMN: its values are gone, unless they were computed from the row. */
 export function dropColumn(action: PlannedAction, scene: Scene): readonly Draft[] {
   const id = subjectOf(action);
-  const computed = typeof scene.before.payload(id)?.['generatedExpr'] === 'string';
-  const loses = computed ? null : { object: describe(id), what: 'every value of the column' };
-  return [{ ...plain(action, scene), loses }];
+  if (typeof scene.before.payload(id)?.['generatedExpr'] === 'string') return [plain(action, scene)];
+  const column = ident(id.name ?? '');
+  const expression = textOf(scene.before, { ...id, kind: 'default' }, 'expr');
+  // What only ever held its constant default was never written by anybody.
+  const written = CONSTANT.test(expression)
+    ? `${column} IS DISTINCT FROM (${expression})`
+    : `${column} IS NOT NULL`;
+  const probe = `SELECT EXISTS (SELECT FROM ${qualified(tableOf(id))} WHERE ${written}) AS lost`;
+  return [
+    { ...plain(action, scene), loses: { object: describe(id), what: 'every value of the column', probe } },
+  ];
 }
 
 function tableOf(id: ObjectId): { schema: string; name: string } {

@@ -12,6 +12,8 @@ export const lockTimeoutMs = 1_000;
 /** A step in the making. `undo`: its way back, where 'planned' stands for what the planner's backward plan says. */
 export interface Draft extends Omit<Step, 'number' | 'back' | 'backReason' | 'group'> {
   readonly undo: readonly (Draft | 'planned')[];
+  /** On the way back: why it cannot be done although the planner says so. */
+  readonly impossible?: string;
   /** Nothing may follow in the same transaction (a new enum value can be used only after COMMIT). */
   readonly commitAfter?: boolean;
   /** Must run in one transaction with the draft before it. */

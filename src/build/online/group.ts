@@ -46,7 +46,7 @@ export function grouped(changes: readonly Change[]): readonly Step[] {
 }
 
 function step({ draft, back, backReason }: Returning, number: number, group: number | undefined): Step {
-  const { undo: _, commitAfter: __, withPrevious: ___, ...rest } = draft;
+  const { undo: _, commitAfter: __, withPrevious: ___, impossible: ____, ...rest } = draft;
   return {
     number,
     ...rest,

@@ -1,14 +1,15 @@
 // The planner's statements become steps that a busy database can take.
 import type { Planned, PlannedAction, TargetShape } from '../action.ts';
 import { describe, subjectOf } from '../locks.ts';
-import type { Step } from '../step.ts';
+import { qualified } from '../../sql.ts';
+import type { Loss, Step } from '../step.ts';
 import { arrange, remade, type Unit } from './arrange.ts';
 import { alterColumn, createColumn, dropColumn } from './column-forms.ts';
 import { createConstraint, dropConstraint, replaceConstraint, setNotNull } from './constraint-forms.ts';
 import { plain, type Draft } from './draft.ts';
 import { grouped, type Change } from './group.ts';
 import { createIndex, dropIndex, replaceIndex } from './index-forms.ts';
-import { keyOf, sceneOf, textOf, type Scene } from './scene.ts';
+import { keyOf, sceneOf, type Scene } from './scene.ts';
 import { withWayBack, type Expanded } from './way-back.ts';
 
 /**
@@ -85,10 +86,10 @@ const FORMS: Readonly<Record<string, Form>> = {
   'table alter': (action, scene) => [
     { ...plain(action, scene), work: action.rewriteRisk ? 'rewrite' : 'catalogue' },
   ],
-  'table drop': (action, scene) => [losing(action, scene, 'every row of the table')],
+  'table drop': dropTable,
   'materializedView create': (action, scene) => [{ ...plain(action, scene), work: 'build' }],
   'materializedView drop': dropMaterializedView,
-  'sequence drop': (action, scene) => [losing(action, scene, 'the number the sequence has reached')],
+  'sequence drop': dropSequence,
   'type alter': (action, scene) => [
     { ...plain(action, scene), work: action.rewriteRisk ? 'rewrite' : 'catalogue' },
   ],
@@ -111,16 +112,24 @@ function isMeta(action: PlannedAction): boolean {
   return /^(GRANT|REVOKE|COMMENT ON) | OWNER TO /.test(action.sql);
 }
 
-function losing(action: PlannedAction, scene: Scene, what: string): Draft {
-  return { ...plain(action, scene), loses: { object: describe(subjectOf(action)), what } };
+function dropTable(action: PlannedAction, scene: Scene): readonly Draft[] {
+  const { schema = '', name = '' } = subjectOf(action);
+  const probe = `SELECT EXISTS (SELECT FROM ${qualified({ schema, name })}) AS lost`;
+  return [losing(action, scene, { what: 'every row of the table', probe })];
 }
 
+function dropSequence(action: PlannedAction, scene: Scene): readonly Draft[] {
+  const { schema = '', name = '' } = subjectOf(action);
+  const probe = `SELECT is_called AS lost FROM ${qualified({ schema, name })}`;
+  return [losing(action, scene, { what: 'the number the sequence has reached', probe })];
+}
+
+// Its rows were computed, so they are lost only where the query that gave them goes for good.
 function dropMaterializedView(action: PlannedAction, scene: Scene): readonly Draft[] {
-  const id = subjectOf(action);
-  const again = scene.made.has(keyOf(id)) || textOf(scene.before, id, 'def') === '';
-  return [
-    again
-      ? plain(action, scene)
-      : losing(action, scene, 'the stored rows of the view, as of its last refresh'),
-  ];
+  if (scene.backward || scene.made.has(keyOf(subjectOf(action)))) return [plain(action, scene)];
+  return [losing(action, scene, { what: 'the stored rows of the view, as of its last refresh' })];
+}
+
+function losing(action: PlannedAction, scene: Scene, loss: Omit<Loss, 'object'>): Draft {
+  return { ...plain(action, scene), loses: { object: describe(subjectOf(action)), ...loss } };
 }

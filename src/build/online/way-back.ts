@@ -158,6 +158,7 @@ function returning(
   const planned = claims.flatMap((claim) => claim.drafts.map(asBack));
   // Only the first draft of a change may stand in for all that no draft asked for: it is undone last.
   const asked = change.drafts.findIndex((draft) => draft.undo.includes('planned'));
+  const impossible = claims.flatMap((claim) => claim.drafts).find((draft) => draft.impossible !== undefined);
   const nowhere = planned.length === 0 && !change.replaces && !covered();
   return change.drafts.map((draft, at) => {
     const own = draft.undo.flatMap((part) =>
@@ -170,6 +171,9 @@ function returning(
         back: null,
         backReason: `nothing is known that takes back this change of ${draft.subject}`,
       };
+    }
+    if (impossible?.impossible !== undefined && (at === asked || extra.length > 0)) {
+      return { draft, back: null, backReason: impossible.impossible };
     }
     return { draft, back: [...own, ...extra] };
   });

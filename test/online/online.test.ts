@@ -1,0 +1,62 @@
+import { describe, expect } from 'vitest';
+import pg from 'pg';
+import { test, type TestDatabase } from '../cluster/index.ts';
+import { base, changes, rows, writes } from './changes.ts';
+import { planBetween } from './stage.ts';
+import { applyBusily, goBack, invalidIndexes } from './try-change.ts';
+
+const ROWS = 5_000;
+const WRITERS = 2;
+let standing: Promise<TestDatabase> | undefined;
+
+async function target(db: TestDatabase): Promise<TestDatabase> {
+  const made = await db.another();
+  await made.query(base);
+  await made.query(rows(ROWS));
+  return made;
+}
+
+async function goal(db: TestDatabase, sql: string): Promise<TestDatabase> {
+  const made = await db.another();
+  await made.query(base);
+  if (sql !== '') await made.query(sql);
+  return made;
+}
+
+describe('each change on a table that others write to', () => {
+  for (const change of changes) {
+    test(change.name, async ({ db }) => {
+      const busy = await (standing ??= target(db));
+      const one = await goal(db, change.without);
+      const other = await goal(db, change.with);
+      const taken: Awaited<ReturnType<typeof planBetween>>[] = [];
+      const goals: readonly pg.Pool[] =
+        change.without === '' ? [other.pool, one.pool] : [one.pool, other.pool, one.pool];
+      for (const [at, to] of goals.entries()) {
+        const plan = await planBetween(busy.pool, to);
+        expect(plan.steps.length, plan.steps.map(({ sql }) => sql).join('\n')).toBeGreaterThan(0);
+        const outcome = await applyBusily(change.name, { plan, url: busy.url }, { writers: WRITERS, writes });
+        expect({
+          at,
+          refused: outcome.refused,
+          lies: outcome.lies,
+          asPlanned: outcome.endsAsPlanned,
+        }).toEqual({
+          at,
+          refused: [],
+          lies: [],
+          asPlanned: true,
+        });
+        expect(await invalidIndexes(busy.pool)).toEqual([]);
+        taken.push(plan);
+      }
+      for (const plan of taken.reverse()) {
+        expect(
+          await goBack(plan, busy),
+          `back over ${plan.steps.map(({ sql, back }) => `${sql} <- ${back?.map((b) => b.sql).join('; ')}`).join('\n')}`,
+        ).toBe(true);
+        expect(await invalidIndexes(busy.pool)).toEqual([]);
+      }
+    });
+  }
+});
