@@ -1,4 +1,4 @@
 // The definition that `holdfast plan` and `holdfast apply` load.
 import { defineValidahub } from './define.ts';
 
-export default defineValidahub('validahub');
+export default defineValidahub();

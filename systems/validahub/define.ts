@@ -8,20 +8,31 @@ import * as tables from './tables/index.ts';
 /** The transaction-local setting that carries the tenant. */
 export const TENANT_SETTING = 'app.current_tenant_id';
 
-/** The roles of one installation. Roles belong to the whole server: two installations on one server need two prefixes. */
-export function roleNames(prefix: string) {
-  return {
-    app: `${prefix}_app`,
-    analytics: `${prefix}_analytics`,
-    admin: `${prefix}_admin`,
-    system: `${prefix}_system`,
-    owner: `${prefix}_owner`,
-  } as const;
+/** The roles of one installation; they belong to the whole server, so two installations on it need names of their own. */
+export interface RoleNames {
+  /** Logs in, within one tenant. */
+  readonly app: string;
+  /** Logs in and reads the guarded views alone. */
+  readonly analytics: string;
+  /** Sees every tenant: migrations. */
+  readonly admin: string;
+  /** Sees every tenant: refreshes, retention. */
+  readonly system: string;
+  /** Owns everything and never logs in. */
+  readonly owner: string;
 }
 
-/** ValidaHub's definition with its roles under a prefix; `database.ts` is the one with the prefix `validahub`. */
-export function defineValidahub(prefix: string): Definition {
-  const roles = roleNames(prefix);
+/** The names in `database.ts`. */
+export const ROLES: RoleNames = {
+  app: 'validahub_app',
+  analytics: 'validahub_analytics',
+  admin: 'validahub_admin',
+  system: 'validahub_system',
+  owner: 'validahub_owner',
+};
+
+/** ValidaHub's definition, with its roles under the given names. */
+export function defineValidahub(roles: RoleNames = ROLES): Definition<typeof tables> {
   const byMonth = { by: 'created_at', every: 'month', ahead: 3 } as const;
   return database('validahub', {
     tables,
