@@ -1,0 +1,131 @@
+// Facts and facts give actions: the planner's answer, in our words, with what it must never be believed in refused.
+import type { FactBase, StableId } from '@supabase/pg-delta/core';
+import { plan as planFacts, type Action } from '@supabase/pg-delta/plan';
+import { HoldfastError } from '../../error.ts';
+import type { FactView, ObjectId, Planned, PlannedAction } from '../action.ts';
+import { describe, keyOf, type Facts } from './facts.ts';
+import { views, type Ownership } from './view.ts';
+
+/** A planned change, and what was left out of it. */
+export interface Change extends Planned {
+  /** Objects on the server that the definition does not know and that stay, in a person's words. */
+  readonly kept: readonly string[];
+}
+
+/**
+ * Plans the way from one structure to another and back.
+ * @param found the target as it is
+ * @param goal the definition, as a scratch server read it
+ * @param ownership which objects that the definition does not know may go
+ * @returns actions both ways, both ends to look things up in, and notes on what is not managed
+ * @throws HoldfastError HF_REPLACES_TABLE when the planner would drop a table to make it again;
+ *   HF_PLANNER when it finds no order of statements
+ */
+export function planChange(found: Facts, goal: Facts, ownership: Ownership): Change {
+  const sides = views(found, goal, ownership);
+  const roles = roleNames(found.base, goal.base);
+  const forward = actionsBetween(sides.found, sides.goal, roles);
+  const backward = forward.length === 0 ? [] : actionsBetween(sides.goal, sides.found, roles);
+  refuseReplacedTables(forward, sides.found);
+  return {
+    forward,
+    backward,
+    found: factView(sides.found),
+    goal: factView(sides.goal),
+    notes: notes(found, sides.kept),
+    kept: sides.kept.map(describe),
+  };
+}
+
+/**
+ * SQL that turns one base into another, in order; for scratch databases only, where no step needs to be online.
+ * @throws HoldfastError HF_PLANNER when the planner finds no order of statements
+ */
+export function actionsBetween(from: FactBase, to: FactBase, roles: readonly string[]): PlannedAction[] {
+  try {
+    return planFacts(from, to, { scope: 'database', assumedRoles: [...roles] }).actions.map(planned);
+  } catch (cause) {
+    throw new HoldfastError({
+      code: 'HF_PLANNER',
+      subject: 'the change',
+      what: `no order of statements was found: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      fix: 'Split the change in two: apply one part of the definition first, then the rest.',
+      cause,
+    });
+  }
+}
+
+/** Names of every role either side knows; grants and owners may speak of them. */
+export function roleNames(...bases: readonly FactBase[]): string[] {
+  const names = new Set<string>();
+  for (const base of bases) {
+    for (const fact of base.facts()) if (fact.id.kind === 'role') names.add(fact.id.name);
+  }
+  return [...names];
+}
+
+function planned(action: Action): PlannedAction {
+  return {
+    sql: action.sql,
+    verb: action.verb,
+    produces: action.produces.map(objectId),
+    consumes: action.consumes.map(objectId),
+    destroys: action.destroys.map(objectId),
+    transactionality: action.transactionality,
+    lockClass: action.lockClass,
+    newSegmentBefore: action.newSegmentBefore,
+    dataLoss: action.dataLoss,
+    rewriteRisk: action.rewriteRisk,
+  };
+}
+
+// The planner's identities carry the fields ours has; those ours has no name for stay on the value.
+function objectId(id: StableId): ObjectId {
+  return id as unknown as ObjectId;
+}
+
+function factView(base: FactBase): FactView {
+  return {
+    payload: (id) => base.get(id as unknown as StableId)?.payload,
+    fingerprint: base.rootHash,
+  };
+}
+
+/** A table that is there before and after must never be dropped in between: its rows would go with it. */
+function refuseReplacedTables(actions: readonly PlannedAction[], found: FactBase): void {
+  const made = new Set(
+    actions.flatMap((action) => action.produces).map((id) => keyOf(id as unknown as StableId)),
+  );
+  for (const action of actions) {
+    if (action.verb !== 'drop') continue;
+    for (const id of action.destroys as unknown as StableId[]) {
+      if (id.kind !== 'table' || !made.has(keyOf(id)) || !found.has(id)) continue;
+      throw new HoldfastError({
+        code: 'HF_REPLACES_TABLE',
+        subject: describe(id),
+        what: 'its partition key or parent changes, which PostgreSQL can do only by making the table anew and losing its rows.',
+        fix: 'Give the new table another name, copy the rows, and drop the old one in a later plan.',
+      });
+    }
+  }
+}
+
+function notes(found: Facts, kept: readonly StableId[]): string[] {
+  const schemas = new Set(
+    kept.filter((id) => id.kind === 'schema').map((id) => (id as { name: string }).name),
+  );
+  const members = new Set(
+    found.base.edges.filter((edge) => edge.kind === 'memberOfExtension').map((edge) => keyOf(edge.from)),
+  );
+  const spoken = kept.filter((id) => {
+    const { schema } = id as { schema?: string };
+    return !members.has(keyOf(id)) && (schema === undefined || !schemas.has(schema));
+  });
+  return [
+    ...spoken.map((id) => `${describe(id)} is on the server and not in the definition: left alone.`).sort(),
+    ...found.unmodelled.map(
+      (kind) =>
+        `${kind.count} ${kind.kind} on the server (${kind.samples.join(', ')}): left alone, not compared.`,
+    ),
+  ];
+}

@@ -1,0 +1,135 @@
+// Definition and database give a plan: what would change, in steps that were already run forward and back on a copy.
+import { createHash } from 'node:crypto';
+import type { Definition } from '../define/database.ts';
+import { target } from '../server/index.ts';
+import { catalogueDump, lineKey, type Dump } from './catalogue-dump.ts';
+import { reading } from './catalogue-session.ts';
+import { copyStructure } from './copy.ts';
+import { managedKeys } from './engine/index.ts';
+import { fingerprintOf } from './fingerprint.ts';
+import { lower } from './lower.ts';
+import { toSteps } from './online/index.ts';
+import { rehearse, type Rehearsed } from './rehearse.ts';
+import { targetShape } from './shape.ts';
+import { withSides, type LoweredDefinition, type PlanOptions, type Sides } from './sides.ts';
+import type { Plan } from './step.ts';
+import { numbered } from './steps.ts';
+import { refuseUnmanaged } from './unmanaged.ts';
+
+/**
+ * Plans what brings a database to a definition. The database is only read; everything is tried on scratch databases.
+ * @param definition a value of `database`
+ * @param url the target's connection string
+ * @param options the clock, and where scratch databases are made
+ * @returns a rehearsed plan; one without steps when there is nothing to do
+ * @throws HoldfastError HF_DDL and HF_NOT_IMMUTABLE for statements PostgreSQL refuses, HF_NO_SCRATCH and
+ *   HF_NO_ROLE_RIGHT when it cannot be rehearsed, HF_REHEARSAL when the rehearsal does not end where it should,
+ *   HF_NOT_MANAGED for kinds of objects that cannot be planned, HF_REPLACES_TABLE, HF_PLANNER, HF_INTERRUPTED
+ */
+export async function plan(definition: Definition, url: string, options: PlanOptions): Promise<Plan> {
+  return planLowered(await lowered(definition, options), url, options);
+}
+
+/** Lowers a definition, keeping beside it what planning asks of the definition itself. */
+export async function lowered(
+  definition: Definition,
+  options: Pick<PlanOptions, 'baseDir'>,
+): Promise<LoweredDefinition> {
+  const from = options.baseDir === undefined ? {} : { baseDir: options.baseDir };
+  return { lowered: await lower(definition, from), model: definition.model, traits: definition.traits };
+}
+
+/** As {@link plan}, of a definition that was lowered already. */
+export async function planLowered(
+  wanted: LoweredDefinition,
+  url: string,
+  options: PlanOptions,
+): Promise<Plan> {
+  const startedAt = performance.now();
+  return withSides(wanted, { url, options }, async (sides) => {
+    const done = (await nothingToDo(sides)) ?? (await rehearsed(sides));
+    sides.tell('done');
+    return sealed(sides, done, { database: target(url).database, startedAt });
+  });
+}
+
+/** The steps of a plan, and how the target reads when they have run. */
+interface Done extends Pick<Rehearsed, 'steps' | 'back'> {
+  readonly end: Dump;
+}
+
+async function nothingToDo(sides: Sides): Promise<Done | undefined> {
+  const { change, found, goal, ownership, pool } = sides;
+  if (change.forward.length > 0) return undefined;
+  const [settled, mended] = await Promise.all([sides.settle(pool), sides.mend(pool)]);
+  if (settled.length > 0 || mended.length > 0) return undefined;
+  const read = await catalogueDump(goal.scratch.pool);
+  refuseUnmanaged(found.dump, read, { publicTouched: ownership.publicTouched });
+  return { steps: [], end: found.dump, back: 'equal' };
+}
+
+async function rehearsed(sides: Sides): Promise<Done> {
+  const { change, found, goal, pool, server } = sides;
+  const shape = await targetShape(pool, found.versionNumber);
+  const steps = change.forward.length === 0 ? [] : toSteps(change, shape);
+  sides.tell('copying the structure');
+  const copy = await server.make();
+  await reading(pool, (query) => copyStructure({ query, facts: found.facts }, copy.pool));
+  sides.tell('rehearsing');
+  const done = await rehearse({
+    copy: copy.pool,
+    goal: { pool: goal.scratch.pool, facts: goal.facts },
+    ownership: sides.ownership,
+    kept: change.kept,
+    steps,
+    settle: sides.settle,
+    mend: sides.mend,
+  });
+  return { ...done, end: onTarget(done, sides) };
+}
+
+function sealed(
+  sides: Sides,
+  done: Done,
+  about: { readonly database: string; readonly startedAt: number },
+): Plan {
+  const { database, startedAt } = about;
+  const steps = numbered(sides.roles, done.steps);
+  const from = fingerprintOf(sides.found.dump);
+  const to = fingerprintOf(done.end);
+  const id = createHash('sha256').update(JSON.stringify({ database, from, to, steps })).digest('hex');
+  return {
+    formatVersion: 1,
+    database,
+    id,
+    from,
+    to,
+    serverVersion: sides.found.versionNumber,
+    steps,
+    reversible: done.back === 'equal',
+    rehearsal: {
+      forward: 'equal',
+      back: done.back,
+      comparedBy: 'catalogue',
+      durationMs: Math.round(performance.now() - startedAt),
+    },
+    manages: managedKeys(sides.goal.facts),
+    notes: sides.change.notes,
+  };
+}
+
+/**
+ * What the target will read as: what the plan left alone is spelled there as it is now, because a copy is a reload of
+ * it; what the plan made is spelled as on the copy, where the same statements ran.
+ */
+function onTarget(rehearsed: Pick<Rehearsed, 'start' | 'end'>, { found, goal }: Sides): Dump {
+  const start = new Map(rehearsed.start.map((line) => [lineKey(line), line]));
+  const now = new Map(found.dump.map((line) => [lineKey(line), line]));
+  return rehearsed.end.map((line) => {
+    const before = start.get(lineKey(line));
+    const there = now.get(lineKey(line));
+    if (there !== undefined && before?.value === line.value && before.text === line.text) return there;
+    if (line.facet === 'owner' && line.value === goal.facts.user) return { ...line, value: found.facts.user };
+    return line;
+  });
+}

@@ -1,0 +1,171 @@
+// A plan is run forward and back on a scratch copy before anybody sees it, and both ends are judged by a reader that is
+// not the planner: the planner's own "nothing left to do" has been caught wrong.
+import type { Pool } from 'pg';
+import { HoldfastError } from '../error.ts';
+import { ident, qualified } from '../sql.ts';
+import { catalogueDump, lineKey, type Dump, type DumpLine } from './catalogue-dump.ts';
+import { reading, runAlone, waysBack } from './catalogue-session.ts';
+import { compare, tell, type Difference } from './compare.ts';
+import { elaborate, extract, type Facts, type Ownership } from './engine/index.ts';
+import { createPartitionSql, partitionsOf } from './partitions.ts';
+import type { Step } from './step.ts';
+import { numbered, type StepDraft } from './steps.ts';
+
+/** What a rehearsal needs. */
+export interface Rehearsal {
+  /** The copy of the target's structure; the plan runs here. */
+  readonly copy: Pool;
+  /** The database the definition was loaded in, and what was read of it. */
+  readonly goal: { readonly pool: Pool; readonly facts: Facts };
+  readonly ownership: Ownership;
+  /** Objects that stay though the definition does not know them, as the dump names them. */
+  readonly kept: readonly string[];
+  /** Structural steps, in order. */
+  readonly steps: readonly StepDraft[];
+  /** Asks the traits what is missing, once the structure is there. */
+  readonly settle: (copy: Pool) => Promise<readonly (readonly StepDraft[])[]>;
+  /** Asks which partitions lack their parent's protection. */
+  readonly mend: (copy: Pool) => Promise<readonly StepDraft[]>;
+}
+
+/** A rehearsed list of steps. */
+export interface Rehearsed {
+  readonly steps: readonly Step[];
+  readonly start: Dump;
+  readonly end: Dump;
+  readonly back: 'equal' | 'not-possible';
+}
+
+/**
+ * Runs steps forward on the copy, settles and mends, compares with the goal, runs back and compares with the start.
+ * @returns every step, those of settling and mending included, with both ends as they were read
+ * @throws HoldfastError HF_REHEARSAL when an end is not what it should be, HF_NOT_MANAGED when the definition holds a
+ *   kind of object the planner cannot make, HF_REHEARSAL_STEP when a statement fails
+ */
+export async function rehearse(given: Rehearsal): Promise<Rehearsed> {
+  const start = await catalogueDump(given.copy);
+  await runAlone(given.copy, given.steps);
+  const settled = await given.settle(given.copy);
+  for (const list of settled) await runAlone(given.copy, list);
+  const mended = await given.mend(given.copy);
+  await runAlone(given.copy, mended);
+  const steps = numbered(given.steps, ...settled, mended);
+
+  const end = await catalogueDump(given.copy);
+  await refuseUnequalGoal(given, start, end);
+  return { steps, start, end, back: await runBack(given.copy, steps, start) };
+}
+
+async function refuseUnequalGoal(given: Rehearsal, start: Dump, end: Dump): Promise<void> {
+  const still = await given.mend(given.copy);
+  const [unmended] = still;
+  if (unmended !== undefined) {
+    throw unequal('the forward run', `${unmended.subject} still needs ${unmended.sql}`);
+  }
+  let differences = compare(end, await goalDump(given), counting(given, start));
+  if (differences.some((one) => one.textOnly)) {
+    const { facts, pool } = given.goal;
+    await elaborate({
+      scratch: pool,
+      goal: facts,
+      found: await extract(given.copy),
+      ownership: given.ownership,
+    });
+    differences = compare(end, await goalDump(given), counting(given, start));
+  }
+  if (differences.length > 0) throw notReached(differences);
+}
+
+/**
+ * The goal with the copy's partitions: made by PostgreSQL itself, so that they have what a partition should have. They
+ * go again, because an index of the goal may still be made anew.
+ */
+async function goalDump({ copy, goal }: Rehearsal): Promise<Dump> {
+  const partitions = await reading(copy, partitionsOf);
+  const statements = partitions.map((partition) => ({
+    sql: createPartitionSql(partition),
+    subject: `partition ${partition.schema}.${partition.name}`,
+  }));
+  const schemas = [...new Set(partitions.map((partition) => partition.schema))];
+  await runAlone(goal.pool, [...schemas.map(schemaStatement), ...statements]);
+  const dump = await catalogueDump(goal.pool);
+  await runAlone(
+    goal.pool,
+    [...partitions]
+      .reverse()
+      .map((one) => ({ sql: dropTable(one), subject: `partition ${one.schema}.${one.name}` })),
+  );
+  return dump;
+}
+
+function schemaStatement(name: string): { sql: string; subject: string } {
+  return { sql: `CREATE SCHEMA IF NOT EXISTS ${ident(name)}`, subject: `schema ${name}` };
+}
+
+function dropTable(of: { readonly schema: string; readonly name: string }): string {
+  return `DROP TABLE ${qualified(of)}`;
+}
+
+/** Kinds that are only ever added by name: one on the server that the definition does not have stays as it is. */
+const LEFT_ALONE = [
+  'cast ',
+  'operator ',
+  'text search ',
+  'statistics ',
+  'language ',
+  'transform ',
+  'conversion ',
+  'access method ',
+  'default privileges of ',
+  'extension ',
+];
+
+/** Which lines of the forward end and the goal must agree. */
+function counting(given: Rehearsal, start: Dump): (line: DumpLine, other?: DumpLine) => boolean {
+  const kept = new Set(given.kept);
+  const before = new Map(start.map((line) => [lineKey(line), line]));
+  const { user } = given.goal.facts;
+  return (line, other) => {
+    if (line.extra || other?.extra === true) return false;
+    if (kept.has(line.object) || kept.has(`schema ${line.schema ?? ''}`)) return false;
+    // An owner the definition does not name is whoever made the object.
+    if (line.facet === 'owner' && (other ?? line).value === user) return false;
+    if (line.object === 'schema public' && !given.ownership.publicTouched) return false;
+    const unchanged = before.get(lineKey(line))?.value === line.value;
+    return !(other === undefined && unchanged && LEFT_ALONE.some((kind) => line.object.startsWith(kind)));
+  };
+}
+
+async function runBack(copy: Pool, steps: readonly Step[], start: Dump): Promise<'equal' | 'not-possible'> {
+  if (steps.some((step) => step.back === null)) return 'not-possible';
+  await runAlone(copy, waysBack(steps));
+  const differences = compare(await catalogueDump(copy), start, () => true);
+  if (differences.length > 0) {
+    throw unequal('the way back', tell(differences, { left: 'after it', right: 'before the plan' }));
+  }
+  return 'equal';
+}
+
+function notReached(differences: readonly Difference[]): HoldfastError {
+  const lacking = differences.filter(
+    (one) => one.left === undefined && LEFT_ALONE.some((kind) => one.object.startsWith(kind)),
+  );
+  const told = tell(differences, { left: 'after the plan', right: 'in the definition' });
+  if (lacking.length === 0) return unequal('the forward run', told);
+  const [first] = lacking;
+  return new HoldfastError({
+    code: 'HF_NOT_MANAGED',
+    subject: first?.object ?? 'an object',
+    what: 'the definition makes it, and Holdfast cannot yet plan objects of this kind.',
+    fix: 'Make it by hand on the server, exactly as the definition has it; the plan then finds nothing to do for it.',
+  });
+}
+
+function unequal(which: string, told: string): HoldfastError {
+  return new HoldfastError({
+    code: 'HF_REHEARSAL',
+    subject: 'the plan',
+    what: `${which} on a scratch copy does not end where it should: ${told}.`,
+    fix: 'The plan was not shown and nothing was changed. Please report it with the definition of the objects named.',
+  });
+}
