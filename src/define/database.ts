@@ -1,7 +1,7 @@
 // The definition: the user's tables, free SQL beside them, and the promises about both.
 import { HoldfastError } from '../error.ts';
 import { checkModel } from './check.ts';
-import type { Casing } from './drizzle/expression.ts';
+import { type Casing, expressions } from './drizzle/expression.ts';
 import { readSchema } from './drizzle/schema.ts';
 import type { Facet } from './facet.ts';
 import type { Model } from './model.ts';
@@ -74,11 +74,17 @@ export function database<T extends Tables = Tables>(
   options: DatabaseOptions<T>,
 ): Definition<T> {
   const tables = options.tables ?? ({} as T);
-  const schema = readSchema(tables, options.casing);
+  const read = expressions(options.casing);
+  const schema = readSchema(tables, read);
   const empty: Model = { name, ...schema.model, statements: [] };
   const diagnostics = leaveOut(schema.diagnostics, options.leaveOut ?? []);
-  const plain = (options.facets ?? []).reduce((model, facet) => attempt(model, facet, diagnostics), empty);
-  refuse(name, [...diagnostics, ...checkModel(plain)]);
+  const plain = (options.facets ?? []).reduce(
+    (model, facet) => attempt(model, () => facet.apply(model, read), diagnostics),
+    empty,
+  );
+  // A table that could not be read would show again as every reference to it.
+  const whole = plain.tables.length === schema.tableCount;
+  refuse(name, whole ? [...diagnostics, ...checkModel(plain)] : diagnostics);
 
   const traits = inOrder(name, options.traits ?? []);
   const model = traits.reduce((so, trait) => build(so, trait, diagnostics), plain);
@@ -119,9 +125,9 @@ function refuse(name: string, diagnostics: readonly Diagnostic[]): void {
   if (errors.length > 0) throw new DefinitionError(name, errors);
 }
 
-function attempt(model: Model, facet: Facet, diagnostics: Diagnostic[]): Model {
+function attempt(model: Model, change: () => Model, diagnostics: Diagnostic[]): Model {
   try {
-    return facet.apply(model);
+    return change();
   } catch (error) {
     diagnostics.push(asDiagnostic(error));
     return model;
@@ -132,13 +138,9 @@ function attempt(model: Model, facet: Facet, diagnostics: Diagnostic[]): Model {
 function build(model: Model, trait: Trait, diagnostics: Diagnostic[]): Model {
   const findings = trait.check?.(model) ?? [];
   diagnostics.push(...findings);
-  if (trait.build === undefined || findings.some((one) => one.severity === 'error')) return model;
-  try {
-    return trait.build(model);
-  } catch (error) {
-    diagnostics.push(asDiagnostic(error));
-    return model;
-  }
+  const run = trait.build;
+  if (run === undefined || findings.some((one) => one.severity === 'error')) return model;
+  return attempt(model, () => run(model), diagnostics);
 }
 
 function asDiagnostic(error: unknown): Diagnostic {

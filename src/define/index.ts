@@ -11,7 +11,27 @@ export {
   checkTenantKeys,
   checkTenantReferences,
 } from './check.ts';
-export type { Facet } from './facet.ts';
+export type { Facet, RelationFacet } from './facet.ts';
+export { extension, grant, on, statement } from './facets.ts';
+export type { GrantTarget } from './facets.ts';
+export {
+  collate,
+  comment,
+  covering,
+  deferrable,
+  exclusion,
+  forceRowSecurity,
+  indexed,
+  key,
+  matchFull,
+  nullsNotDistinct,
+  onDeleteSetOnly,
+  storage,
+  trigger,
+  unlogged,
+  virtual,
+} from './relation-facets.ts';
+export type { CommentTarget, Deferral, ExclusionOptions, TriggerOptions } from './relation-facets.ts';
 export { findTable, label, mapTables } from './model.ts';
 export type * from './model.ts';
 export type * from './trait.ts';

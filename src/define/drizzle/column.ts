@@ -1,6 +1,7 @@
 // One Drizzle column as a column of the model. Defaults follow drizzle-kit, so that a database it made reads the same.
 import { is, SQL, type SQLWrapper } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
+import { HoldfastError } from '../../error.ts';
 import { ident, literal } from '../../sql.ts';
 import type { Column } from '../model.ts';
 import { arrayText, type Expressions, literalOf } from './expression.ts';
@@ -86,7 +87,9 @@ function dateText(value: Date, type: string): string {
 
 function elementText(value: unknown, type: string): string {
   if (value instanceof Date) return dateText(value, type);
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'object' || type === 'json' || type === 'jsonb'
+    ? JSON.stringify(value)
+    : String(value);
 }
 
 function expressionOf(as: unknown, read: Expressions): string {
@@ -126,6 +129,23 @@ export function sequenceOptions(options: SequenceOptions): string {
   ];
   const given = parts
     .filter(([, value]) => value !== undefined)
-    .map(([word, value]) => `${word} ${String(value)}`);
+    .map(([word, value]) => `${word} ${wholeNumber(word, String(value))}`);
   return [...given, ...(options.cycle === true ? ['CYCLE'] : [])].join(' ');
+}
+
+function wholeNumber(word: string, value: string): string {
+  if (/^[+-]?\d+$/.test(value)) return value;
+  throw new HoldfastError({
+    code: 'HF_SEQUENCE',
+    subject: `${word} ${JSON.stringify(value)} of a sequence`,
+    what: 'it is not a whole number.',
+    fix: 'Write a whole number, as text where it is beyond 2^53.',
+  });
+}
+
+/** The enum types a column is made of, for the schema to hold. */
+export function enumOf(column: PgColumn): { readonly schema: string; readonly name: string } | undefined {
+  const facts = column as ColumnFacts;
+  if (facts.baseColumn !== undefined) return enumOf(facts.baseColumn);
+  return facts.enum && { schema: facts.enum.schema ?? 'public', name: storedName(facts.enum.enumName) };
 }

@@ -2,6 +2,7 @@
 // error that names it; what is not about the database (relations, functions, validators) is left alone.
 import { is, Table as DrizzleTable, View as DrizzleView } from 'drizzle-orm';
 import {
+  getTableConfig,
   isPgEnum,
   PgMaterializedView,
   PgPolicy,
@@ -11,10 +12,11 @@ import {
   PgTable,
   PgView,
 } from 'drizzle-orm/pg-core';
+import { HoldfastError } from '../../error.ts';
 import { label, type Model, type Role, type Table, type View } from '../model.ts';
 import type { Diagnostic } from '../trait.ts';
-import { sequenceOptions } from './column.ts';
-import { type Casing, expressions } from './expression.ts';
+import { enumOf, sequenceOptions } from './column.ts';
+import type { Expressions } from './expression.ts';
 import { storedName } from './name.ts';
 import { readPolicy, readRole, rolesOf } from './policy.ts';
 import { extraConfig, notLowered, type Reading, readTable, relationOf } from './table.ts';
@@ -27,6 +29,8 @@ export interface SchemaReading {
     'schemas' | 'extensions' | 'roles' | 'enums' | 'sequences' | 'tables' | 'views'
   >;
   readonly diagnostics: readonly Diagnostic[];
+  /** How many tables the schema exports; the model holds fewer when some could not be read. */
+  readonly tableCount: number;
 }
 
 interface Found {
@@ -42,14 +46,14 @@ interface Found {
 /**
  * Reads a Drizzle pg-core schema.
  * @param tables the module itself or an object of its exports
- * @param casing drizzle-kit's `casing`, where the schema relies on it
+ * @param read reads its names and expressions
  */
-export function readSchema(tables: Readonly<Record<string, unknown>>, casing?: Casing): SchemaReading {
+export function readSchema(tables: Readonly<Record<string, unknown>>, read: Expressions): SchemaReading {
   const diagnostics: Diagnostic[] = [];
-  const reading: Reading = { read: expressions(casing), report: (one) => void diagnostics.push(one) };
+  const reading: Reading = { read, report: (one) => void diagnostics.push(one) };
   const found = sort(tables, reading);
-  const read = found.tables.map((table) => readTable(table, reading));
-  const linked = linkPolicies(read, found, reading);
+  const own = found.tables.flatMap((table) => attempt(table, reading));
+  const linked = linkPolicies(own, found, reading);
   const all: SchemaReading['model'] = {
     schemas: [],
     extensions: extensionsOf(linked),
@@ -59,7 +63,34 @@ export function readSchema(tables: Readonly<Record<string, unknown>>, casing?: C
     tables: linked,
     views: found.views,
   };
-  return { model: { ...all, schemas: schemas(found, all) }, diagnostics };
+  return {
+    model: { ...all, schemas: schemas(found, all) },
+    diagnostics,
+    tableCount: found.tables.length,
+  };
+}
+
+// What Drizzle itself refuses (a reference to a table that is not there yet, an unknown value) is the schema's mistake.
+function attempt(table: PgTable, reading: Reading): Table[] {
+  try {
+    return [readTable(table, reading)];
+  } catch (error) {
+    const { schema, name } = relationOf(table);
+    const subject = `table ${schema}.${name}`;
+    if (error instanceof HoldfastError) {
+      const { code, what, fix } = error;
+      reading.report({ code, severity: 'error', subject: `${subject}, ${error.subject}`, what, fix });
+    } else {
+      reading.report({
+        code: 'HF_DRIZZLE',
+        severity: 'error',
+        subject,
+        what: `Drizzle cannot read it: ${error instanceof Error ? error.message : String(error)}`,
+        fix: 'Mend the table; references between files must be functions, () => other.id.',
+      });
+    }
+    return [];
+  }
 }
 
 function sort(tables: Readonly<Record<string, unknown>>, reading: Reading): Found {
@@ -80,6 +111,7 @@ function sort(tables: Readonly<Record<string, unknown>>, reading: Reading): Foun
     place(key, value, { found, reading });
   }
   reportLeftOut(tables, found, reading);
+  reportEnums(found, reading);
   return found;
 }
 
@@ -153,6 +185,24 @@ function reportLeftOut(tables: Readonly<Record<string, unknown>>, found: Found, 
           ),
         );
       }
+    }
+  }
+}
+
+// drizzle-kit makes the types a schema exports; a column of another would have no type.
+function reportEnums(found: Found, reading: Reading): void {
+  const known = new Set(found.enums.map(label));
+  for (const table of found.tables) {
+    for (const column of getTableConfig(table).columns) {
+      const type = enumOf(column);
+      if (type === undefined || known.has(label(type))) continue;
+      reading.report({
+        code: 'HF_NOT_LOWERED',
+        severity: 'error',
+        subject: `enum ${label(type)}`,
+        what: `column ${column.name} of table ${label(relationOf(table))} is of this type, and the schema does not export it.`,
+        fix: 'Export the pgEnum beside the tables.',
+      });
     }
   }
 }

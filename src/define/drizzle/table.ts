@@ -3,12 +3,16 @@ import { is, SQL } from 'drizzle-orm';
 import {
   CheckBuilder,
   ForeignKeyBuilder,
+  getMaterializedViewConfig,
   getTableConfig,
+  getViewConfig,
   type Index as DrizzleIndex,
   IndexBuilder,
   PgColumn,
+  type PgMaterializedView,
   PgPolicy,
-  type PgTable,
+  PgTable,
+  PgView,
   PrimaryKeyBuilder,
   UniqueConstraintBuilder,
 } from 'drizzle-orm/pg-core';
@@ -74,6 +78,13 @@ export function readTable(drizzle: PgTable, reading: Reading): Table {
     policies,
     rowSecurity: config.enableRLS || policies.length > 0 ? 'enabled' : 'off',
   };
+}
+
+/** The schema and stored name of a Drizzle table, view or materialised view. */
+export function nameOf(relation: PgTable | PgView | PgMaterializedView): RelationName {
+  if (is(relation, PgTable)) return relationOf(relation);
+  const config = is(relation, PgView) ? getViewConfig(relation) : getMaterializedViewConfig(relation);
+  return { schema: config.schema ?? 'public', name: storedName(config.name) };
 }
 
 /** The schema and stored name of a Drizzle table. */
