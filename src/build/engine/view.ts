@@ -37,8 +37,9 @@ export interface Views {
  * @param ownership which unknown objects may go
  */
 export function views(found: Facts, goal: Facts, ownership: Ownership): Views {
-  const goalBase = withoutRuntime(goal.base, ownership.publicTouched);
-  const foundBase = withoutRuntime(found.base, ownership.publicTouched);
+  const publicUsed = ownership.publicTouched || [found, goal].some(({ base }) => holdsInPublic(base));
+  const goalBase = withoutRuntime(goal.base, ownership.publicTouched, publicUsed);
+  const foundBase = withoutRuntime(found.base, ownership.publicTouched, publicUsed);
   const kept = keptRoots(foundBase, goalBase, ownership);
   const managed = without(foundBase, new Set(kept.map(keyOf)));
   return { ...sameOwners({ ...found, base: managed }, { ...goal, base: goalBase }), kept };
@@ -54,14 +55,22 @@ export function managedKeys(goal: Facts): string[] {
     .sort();
 }
 
-/** Removes partitions with everything on them, the ledger, and a schema `public` nobody speaks of. */
-export function withoutRuntime(base: FactBase, publicTouched: boolean): FactBase {
+/**
+ * Removes partitions with everything on them, the ledger, and what every database says of schema `public`.
+ * @param publicUsed one of the two sides has something in `public`: the schema itself then stays on both, since a side
+ *   that lost it would seem to lack it
+ */
+export function withoutRuntime(
+  base: FactBase,
+  publicTouched: boolean,
+  publicUsed: boolean = publicTouched,
+): FactBase {
   const gone = new Set<string>();
   for (const fact of base.facts()) {
     const { id, payload } = fact;
     const partition = id.kind === 'table' && payload['partitionBound'] != null;
     const ledger = id.kind === 'schema' && id.name === LEDGER_SCHEMA;
-    if (partition || ledger || (!publicTouched && aboutPublic(fact, base))) gone.add(keyOf(id));
+    if (partition || ledger || (!publicTouched && aboutPublic(fact, publicUsed))) gone.add(keyOf(id));
   }
   const left = without(base, gone);
   if (publicTouched) return left;
@@ -101,10 +110,14 @@ export function rebuilt(facts: Fact[], edges: readonly DependencyEdge[], like: F
 }
 
 // Every database begins with schema public, its grants and its comment; saying nothing of it means leaving it alone.
-function aboutPublic(fact: Fact, base: FactBase): boolean {
+function aboutPublic(fact: Fact, publicUsed: boolean): boolean {
   if ('target' in fact.id) return isPublic(fact.id.target);
-  if (!isPublic(fact.id)) return false;
-  return base.childrenOf(fact.id).every((child) => 'target' in child.id);
+  return !publicUsed && isPublic(fact.id);
+}
+
+function holdsInPublic(base: FactBase): boolean {
+  const schema = base.facts().find((fact) => isPublic(fact.id));
+  return schema !== undefined && base.childrenOf(schema.id).some((child) => !('target' in child.id));
 }
 
 function isPublic(id: StableId): boolean {
