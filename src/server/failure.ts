@@ -38,6 +38,23 @@ const READINGS: readonly Reading[] = [
     },
   ],
   [
+    // initdb asks the system for the name of the account it runs under.
+    /could not look up effective user ID/,
+    {
+      code: 'HF_SERVER_USER',
+      what: 'PostgreSQL runs only under an account that has a name, and the number of this one is in no user list.',
+      fix: 'Run as an account of /etc/passwd; in a container with a user number of its own, add a line for it there.',
+    },
+  ],
+  [
+    /ENOTDIR|EEXIST/,
+    {
+      code: 'HF_EMBEDDED_FOLDER',
+      what: 'a file stands where a folder is needed.',
+      fix: 'Move the file away or name another folder.',
+    },
+  ],
+  [
     /EACCES|EPERM|Permission denied/,
     {
       code: 'HF_EMBEDDED_FOLDER',

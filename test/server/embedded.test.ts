@@ -262,6 +262,16 @@ describe('a folder that cannot be used', () => {
     expect((await failure(embedded({ dir, settings }))).code).toMatch(/^HF_EMBEDDED_(MAJOR|OWNER)$/);
   });
 
+  test('a file where the folder should be', async () => {
+    const file = join(place.root, 'file');
+    writeFileSync(file, '');
+    const error = await failure(embedded({ dir: join(file, 'server'), settings }));
+    expect(error.message).toBe(
+      `folder ${join(file, 'server')}: a file stands where a folder is needed. Move the file away or name another ` +
+        'folder. [HF_EMBEDDED_FOLDER]',
+    );
+  });
+
   test('a setting that the server refuses is named by the server', async () => {
     const error = await failure(embedded({ dir: place.seeded('setting'), settings: { wal_level: 'lots' } }));
     expect([error.code, error.what]).toEqual([
