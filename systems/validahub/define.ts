@@ -1,5 +1,5 @@
 // ValidaHub as one definition: its tables and the promises about them.
-import { database, type Definition } from 'holdfast/define';
+import { covering, database, key, on, type Definition } from 'holdfast/define';
 import { immutability, partitions, rollups, tenancy, versioning, type TenantTable } from 'holdfast/traits';
 import { TENANT_ID } from './tables/columns.ts';
 import { HOT_INDEXES } from './tables/hot.ts';
@@ -36,6 +36,7 @@ export function defineValidahub(roles: RoleNames = ROLES): Definition<typeof tab
   const byMonth = { by: 'created_at', every: 'month', ahead: 3 } as const;
   return database('validahub', {
     tables,
+    facets: BESIDE_DRIZZLE,
     traits: [
       partitions(tables.correctionLogs, { ...byMonth, hot: { newest: 2, indexes: HOT_INDEXES } }),
       partitions(tables.jobViolations, byMonth),
@@ -72,6 +73,20 @@ export function defineValidahub(roles: RoleNames = ROLES): Definition<typeof tab
     ],
   });
 }
+
+/** What Drizzle has no word for: columns an index carries along, so that a summary is read from it alone, and the view's key. */
+const BESIDE_DRIZZLE = [
+  on(tables.ruleVersions, (t) => [
+    covering('idx_rule_versions_api_covering', t.version, t.status, t.publishedAt, t.ruleCount),
+  ]),
+  on(tables.correctionLogs, (t) => [
+    covering('idx_correction_logs_summary_covering', t.accepted, t.confidence, t.status, t.correctionMethod),
+  ]),
+  on(tables.mvRuleEffectiveness, (t) => [key('idx_mv_rule_effectiveness_unique', t.tenantId, t.ruleId)]),
+  on(tables.suggestions, (t) => [
+    covering('idx_suggestions_summary_covering', t.status, t.confidenceScore, t.suggestionType, t.modelName),
+  ]),
+];
 
 const FROZEN_ONCE_PUBLISHED = {
   kind: 'frozen',
