@@ -7,7 +7,10 @@ import { globSync } from 'tinyglobby';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-execFileSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit', cwd: root });
+execFileSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], {
+  stdio: 'inherit',
+  cwd: root,
+});
 for (const file of globSync('**/*.sql', { cwd: join(root, 'src') })) {
   cpSync(join(root, 'src', file), join(root, 'dist', file));
 }

@@ -10,7 +10,8 @@ export const lossOptions = { 'allow-data-loss': { type: 'string', multiple: true
 
 /** Its help. */
 export const lossHelp = {
-  'allow-data-loss': "the object whose data may go, as the plan names it: 'table shop.old'; may be given several times",
+  'allow-data-loss':
+    "the object whose data may go, as the plan names it: 'table shop.old'; may be given several times",
 } as const;
 
 /** Applies a plan with progress on stderr. Errors as `apply`. */

@@ -5,14 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { HoldfastError } from '../error.ts';
 import { type Command, EXIT, type Invocation } from './command.ts';
-import { applyCommand } from './commands/apply.ts';
-import { planCommand } from './commands/plan.ts';
-import { rollbackCommand } from './commands/rollback.ts';
-import { statusCommand } from './commands/status.ts';
-import { upCommand } from './commands/up.ts';
+import { COMMANDS } from './commands/index.ts';
 import { columns, paint, processTerminal, say, type Terminal } from './output.ts';
-
-const COMMANDS: readonly Command[] = [upCommand, planCommand, applyCommand, rollbackCommand, statusCommand];
 
 /** What the command line is started with; everything it touches of the process. */
 export interface MainOptions {
@@ -54,13 +48,21 @@ async function runCommand(command: Command, args: readonly string[], options: Ma
       allowPositionals: true,
     });
   } catch (error) {
-    return misused(terminal, error instanceof Error ? error.message : String(error), `holdfast ${command.name} --help`);
+    return misused(
+      terminal,
+      error instanceof Error ? error.message : String(error),
+      `holdfast ${command.name} --help`,
+    );
   }
   if (parsed.values['help'] === true) {
     manual(terminal, command);
     return EXIT.done;
   }
-  const invocation = { ...options, values: parsed.values as Invocation['values'], positionals: parsed.positionals };
+  const invocation = {
+    ...options,
+    values: parsed.values as Invocation['values'],
+    positionals: parsed.positionals,
+  };
   try {
     return await command.run(invocation);
   } catch (error) {
@@ -85,7 +87,9 @@ function report(terminal: Terminal, error: unknown, json: boolean): void {
     say(terminal, JSON.stringify({ error: { code, subject, what, fix } }));
     return;
   }
-  terminal.err.write(`${paint(terminal, 'red', parts.code)} ${parts.subject}\n  ${parts.what}\n  ${parts.fix}\n`);
+  terminal.err.write(
+    `${paint(terminal, 'red', parts.code)} ${parts.subject}\n  ${parts.what}\n  ${parts.fix}\n`,
+  );
   if (!known && error instanceof Error) terminal.err.write(`${error.stack ?? ''}\n`);
 }
 
@@ -100,7 +104,10 @@ function overview(terminal: Terminal): void {
   const rows = COMMANDS.map((command) => [`  ${command.name}`, command.summary]);
   for (const line of columns(rows)) say(terminal, line);
   say(terminal);
-  say(terminal, 'DEFINITION is a TypeScript file whose default export is a database(…); default: holdfast.ts here.');
+  say(
+    terminal,
+    'DEFINITION is a TypeScript file whose default export is a database(…); default: holdfast.ts here.',
+  );
   say(terminal, "See 'holdfast COMMAND --help' for a command's options.");
 }
 
@@ -141,6 +148,10 @@ async function program(): Promise<void> {
 }
 
 const started = process.argv[1];
-if (started !== undefined && existsSync(started) && realpathSync(started) === fileURLToPath(import.meta.url)) {
+if (
+  started !== undefined &&
+  existsSync(started) &&
+  realpathSync(started) === fileURLToPath(import.meta.url)
+) {
   await program();
 }

@@ -31,6 +31,11 @@ export function paint(terminal: Terminal, style: Style, text: string): string {
   return terminal.colour ? styleText(style, text, { validateStream: false }) : text;
 }
 
+/** `1 step`, `2 steps`. */
+export function counted(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
+}
+
 /** Rows as aligned columns, two spaces apart; the last column is not padded. */
 export function columns(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
@@ -73,7 +78,8 @@ export function progress(terminal: Terminal): Progress {
       const at = terminal.now();
       if (at - last < every) return;
       last = at;
-      const line = part !== undefined && of !== undefined && of > 0 ? `${bar(part / of)} ${part}/${of} ${text}` : text;
+      const line =
+        part !== undefined && of !== undefined && of > 0 ? `${bar(part / of)} ${part}/${of} ${text}` : text;
       terminal.err.write(live ? `\r\u001B[2K${line.slice(0, 110)}` : `${line}\n`);
       drawn = live;
     },

@@ -1,6 +1,6 @@
 // A plan as text for people: one line a step, what it locks, what it costs, what is lost, and whether it goes back.
 import type { Plan, Step } from '../build/step.ts';
-import { columns, paint, say, type Terminal } from './output.ts';
+import { columns, counted, paint, say, type Terminal } from './output.ts';
 
 const SQL_WIDTH = 100;
 
@@ -32,7 +32,7 @@ export function showPlan(terminal: Terminal, plan: Plan, options: ShowOptions): 
 
 /** `validahub: 12 steps, goes back, rehearsed both ways in 1.2 s (pg_dump)`. */
 export function headline(plan: Plan): string {
-  const steps = plan.steps.length === 1 ? '1 step' : `${plan.steps.length} steps`;
+  const steps = counted(plan.steps.length, 'step');
   const { forward, back, comparedBy, durationMs } = plan.rehearsal;
   const ways = back === 'equal' ? 'forward and back' : `forward (${forward}); cannot go back`;
   const seconds = (durationMs / 1000).toFixed(1);

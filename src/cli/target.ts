@@ -1,6 +1,14 @@
 // Which database a command works on: the one that is named, the environment's, or the project's own embedded server.
 import { HoldfastError } from '../error.ts';
-import { embedded, redact, SQLSTATE, isSqlstate, urlFromEnvironment, withClient, withDatabase } from '../server/index.ts';
+import {
+  embedded,
+  redact,
+  SQLSTATE,
+  isSqlstate,
+  urlFromEnvironment,
+  withClient,
+  withDatabase,
+} from '../server/index.ts';
 import { ident } from '../sql.ts';
 import { type Invocation, text } from './command.ts';
 

@@ -19,7 +19,6 @@ export async function withTarget<T>(
 ): Promise<T> {
   const loaded = await loadDefinition(invocation.positionals[0], invocation.cwd);
   const place = await findTarget(invocation, loaded.definition.name);
-  for (const note of place.notes) invocation.terminal.err.write(`${note}\n`);
   try {
     return await work({ loaded, place });
   } finally {
@@ -44,6 +43,9 @@ export async function makePlan(invocation: Invocation, at: Omit<Planned, 'plan'>
 }
 
 /** {@link withTarget} and {@link makePlan} in one. */
-export async function withPlan<T>(invocation: Invocation, work: (planned: Planned) => Promise<T>): Promise<T> {
+export async function withPlan<T>(
+  invocation: Invocation,
+  work: (planned: Planned) => Promise<T>,
+): Promise<T> {
   return withTarget(invocation, async (at) => work({ ...at, plan: await makePlan(invocation, at) }));
 }

@@ -33,7 +33,8 @@ interface Import {
 function importsOf(file: string): Import[] {
   const text = readFileSync(join(SRC, file), 'utf8');
   const found: Import[] = [];
-  const pattern = /\b(import|export)\s+(type\s+)?[^;'"]*?from\s+['"](\.[^'"]+)['"]|import\(\s*['"](\.[^'"]+)['"]\s*\)/g;
+  const pattern =
+    /\b(import|export)\s+(type\s+)?[^;'"]*?from\s+['"](\.[^'"]+)['"]|import\(\s*['"](\.[^'"]+)['"]\s*\)/g;
   for (const match of text.matchAll(pattern)) {
     const specifier = match[3] ?? match[4] ?? '';
     const target = relative(SRC, resolve(SRC, dirname(file), specifier));
@@ -67,7 +68,9 @@ describe('import direction', () => {
   });
 
   test('the planner is imported in one folder only', () => {
-    const users = files.filter((file) => readFileSync(join(SRC, file), 'utf8').includes('@supabase/pg-delta'));
+    const users = files.filter((file) =>
+      readFileSync(join(SRC, file), 'utf8').includes('@supabase/pg-delta'),
+    );
     expect(users.filter((file) => !file.startsWith('build/engine/'))).toEqual([]);
   });
 
@@ -79,7 +82,9 @@ describe('import direction', () => {
   test('a forbidden import is caught', () => {
     const wrong = { file: 'define/x.ts', folder: 'define', target: 'server/index.ts', typeOnly: false };
     expect(offence(wrong)).toBe('define/x.ts may not import server/index.ts');
-    expect(offence({ ...wrong, file: 'build/x.ts', folder: 'build', target: 'traits/a/index.ts' })).toBeDefined();
+    expect(
+      offence({ ...wrong, file: 'build/x.ts', folder: 'build', target: 'traits/a/index.ts' }),
+    ).toBeDefined();
     expect(offence({ ...wrong, file: 'build/x.ts', folder: 'build' })).toBeUndefined();
   });
 });

@@ -6,7 +6,7 @@ import { HoldfastError } from '../../error.ts';
 import { carryOut, lossHelp, lossOptions } from '../carry-out.ts';
 import { type Command, EXIT, flag, type Invocation, text } from '../command.ts';
 import { cutOffPlan } from '../cut-off.ts';
-import { paint, say } from '../output.ts';
+import { counted, paint, say } from '../output.ts';
 import { headline } from '../show-plan.ts';
 import { targetHelp, targetOptions } from '../target.ts';
 import { makePlan, withTarget } from '../with-plan.ts';
@@ -14,7 +14,8 @@ import { makePlan, withTarget } from '../with-plan.ts';
 /** `holdfast apply [DEFINITION]`. */
 export const applyCommand: Command = {
   name: 'apply',
-  summary: 'carry out a plan (made now, or given), safe to interrupt: the next apply goes on where it was cut off',
+  summary:
+    'carry out a plan (made now, or given), safe to interrupt: the next apply goes on where it was cut off',
   usage: "[DEFINITION] [--url URL] [--plan FILE] [--allow-data-loss 'table x.y'] [--json]",
   options: { ...targetOptions, ...lossOptions, plan: { type: 'string' } },
   help: { ...targetHelp, plan: 'a file written by `holdfast plan --out`', ...lossHelp },
@@ -49,7 +50,7 @@ export function outcome(invocation: Invocation, plan: Plan, applied: Applied): s
   if (applied.already) return `plan ${id} was in force already; nothing was done`;
   if (applied.run === null) return `${plan.database}: nothing to do`;
   const how = applied.resumed ? 'was cut off before and is finished now' : 'is applied';
-  const sentence = `plan ${id} ${how}: ${applied.steps} steps, run ${applied.run} of the ledger`;
+  const sentence = `plan ${id} ${how}: ${counted(applied.steps, 'step')}, run ${applied.run} of the ledger`;
   if (applied.endsAsPlanned) return sentence;
   const warning = `${sentence}; but the structure is not the one it was rehearsed to end in: see holdfast status`;
   return paint(invocation.terminal, 'yellow', warning);

@@ -10,9 +10,15 @@ import { withPlan } from '../with-plan.ts';
 /** `holdfast plan [DEFINITION]`. */
 export const planCommand: Command = {
   name: 'plan',
-  summary: 'show what would change, each step with its lock and its way back; already rehearsed, nothing changed',
+  summary:
+    'show what would change, each step with its lock and its way back; already rehearsed, nothing changed',
   usage: '[DEFINITION] [--url URL] [--out FILE] [--sql] [--check] [--json]',
-  options: { ...targetOptions, out: { type: 'string' }, sql: { type: 'boolean' }, check: { type: 'boolean' } },
+  options: {
+    ...targetOptions,
+    out: { type: 'string' },
+    sql: { type: 'boolean' },
+    check: { type: 'boolean' },
+  },
   help: {
     ...targetHelp,
     out: 'write the plan to this file, for `holdfast apply --plan FILE`',

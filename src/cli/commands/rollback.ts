@@ -2,7 +2,7 @@
 import { rollback } from '../../build/index.ts';
 import { lossHelp, lossOptions, refuseInterrupted, tell } from '../carry-out.ts';
 import { type Command, EXIT, flag, type Invocation, list, text } from '../command.ts';
-import { progress, say } from '../output.ts';
+import { counted, progress, say } from '../output.ts';
 import { targetHelp, targetOptions } from '../target.ts';
 import { withTarget } from '../with-plan.ts';
 
@@ -32,7 +32,7 @@ async function run(invocation: Invocation): Promise<number> {
     if (flag(invocation, 'json')) say(invocation.terminal, JSON.stringify(back, null, 2));
     else {
       const plans = back.plans.map((id) => id.slice(0, 12)).join(', ');
-      say(invocation.terminal, `taken back: plan ${plans}, ${back.statements} statements`);
+      say(invocation.terminal, `taken back: plan ${plans}, ${counted(back.statements, 'statement')}`);
     }
     return EXIT.done;
   });

@@ -3,7 +3,7 @@ import { drift, type Drift } from '../../build/index.ts';
 import { runs, type Run } from '../../ledger/index.ts';
 import { withClient } from '../../server/index.ts';
 import { type Command, EXIT, flag, type Invocation } from '../command.ts';
-import { columns, paint, progress, say } from '../output.ts';
+import { columns, counted, paint, progress, say } from '../output.ts';
 import { scratchServer, targetHelp, targetOptions } from '../target.ts';
 import { withTarget } from '../with-plan.ts';
 
@@ -50,17 +50,22 @@ function showRuns(invocation: Invocation, history: readonly Run[]): void {
     return;
   }
   say(terminal, 'ledger    newest first');
-  const rows = history.slice(0, SHOWN_RUNS).map((one) => [
-    `  run ${one.run}`,
-    one.planId.slice(0, 12),
-    one.state,
-    one.finishedAt ?? `since ${one.startedAt}`,
-    `by ${one.byRole} on ${one.byHost}`,
-  ]);
+  const rows = history
+    .slice(0, SHOWN_RUNS)
+    .map((one) => [
+      `  run ${one.run}`,
+      one.planId.slice(0, 12),
+      one.state,
+      one.finishedAt ?? `since ${one.startedAt}`,
+      `by ${one.byRole} on ${one.byHost}`,
+    ]);
   for (const text of columns(rows)) say(terminal, text);
   const cutOff = history.find(({ state }) => state === 'applying' || state === 'rolling back');
   if (cutOff === undefined) return;
-  const next = cutOff.state === 'applying' ? 'holdfast apply finishes it, holdfast rollback undoes it' : 'holdfast rollback finishes it';
+  const next =
+    cutOff.state === 'applying'
+      ? 'holdfast apply finishes it, holdfast rollback undoes it'
+      : 'holdfast rollback finishes it';
   say(terminal, paint(terminal, 'yellow', `run ${cutOff.run} was cut off: ${next}`));
 }
 
@@ -70,7 +75,7 @@ function showDrift(invocation: Invocation, found: Drift): void {
     say(terminal, 'drift     none: the server is what the definition says');
     return;
   }
-  say(terminal, paint(terminal, 'yellow', `drift     ${found.differences.length} differences`));
+  say(terminal, paint(terminal, 'yellow', `drift     ${counted(found.differences.length, 'difference')}`));
   for (const one of found.differences) say(terminal, `  ${one.sentence}`);
 }
 

@@ -12,7 +12,8 @@ import { outcome } from './apply.ts';
 /** `holdfast up [DEFINITION]`. */
 export const upCommand: Command = {
   name: 'up',
-  summary: 'start the database (embedded unless --url or DATABASE_URL names one), plan and apply, stay until Ctrl-C',
+  summary:
+    'start the database (embedded unless --url or DATABASE_URL names one), plan and apply, stay until Ctrl-C',
   usage: "[DEFINITION] [--url URL] [--once] [--allow-data-loss 'table x.y'] [--json]",
   options: { ...targetOptions, ...lossOptions, once: { type: 'boolean' } },
   help: { ...targetHelp, once: 'leave when it is applied instead of staying', ...lossHelp },
@@ -51,6 +52,7 @@ function describe(invocation: Invocation, { place }: Planned, sentence: string):
   if (place.embedded === undefined) return;
   const { version, dataDir } = place.embedded;
   say(invocation.terminal, `server    embedded PostgreSQL ${version}, data in ${dataDir}`);
+  for (const note of place.notes) say(invocation.terminal, `          ${note}`);
 }
 
 function machine({ place, plan }: Planned, steps: number): Record<string, unknown> {

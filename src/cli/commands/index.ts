@@ -1,0 +1,16 @@
+// Every command, in the order of the overview.
+import type { Command } from '../command.ts';
+import { applyCommand } from './apply.ts';
+import { planCommand } from './plan.ts';
+import { rollbackCommand } from './rollback.ts';
+import { statusCommand } from './status.ts';
+import { upCommand } from './up.ts';
+
+/** The commands of this release. */
+export const COMMANDS: readonly Command[] = [
+  upCommand,
+  planCommand,
+  applyCommand,
+  rollbackCommand,
+  statusCommand,
+];
