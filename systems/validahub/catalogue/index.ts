@@ -1,6 +1,7 @@
 // Catalogues as files: reading, naming columns, correcting, writing back.
 
 export { checkDigit, GTIN_LENGTHS, isGtin } from './barcode.ts';
+export { categoryPaths, PATH_SEPARATOR } from './categories.ts';
 export {
   columnsOf,
   foldName,

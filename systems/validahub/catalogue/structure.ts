@@ -142,12 +142,11 @@ function scoreOf(shape: Shape): number {
 }
 
 /**
- * Whether `"` quotes in this file. When both readings fit equally well it does, unless reading it as quotes
- * would join lines that are each exactly one row.
+ * Whether `"` quotes in this file: when both readings fit equally well it does. A quote that closes in the middle
+ * of a cell counts against it, so a list of titles that begin with an inch sign is read as it was meant.
  */
 export function quotes(quoted: Shape, plain: Shape): boolean {
-  if (quoted.ragged !== plain.ragged) return quoted.ragged < plain.ragged;
-  return quoted.width < 2 || plain.records <= quoted.records;
+  return quoted.ragged <= plain.ragged;
 }
 
 /** The line end of a file, from its first bytes: the first one found, LF when there is none. */

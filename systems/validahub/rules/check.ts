@@ -4,7 +4,7 @@ import { isEmpty, prepareCondition, type Condition, type ReadField } from './con
 import { toNumber } from './decimal.ts';
 import { prepareFix } from './fix.ts';
 import { formatCheck, type Format } from './formats.ts';
-import { compilePattern } from './pattern.ts';
+import { compilePattern, found } from './pattern.ts';
 import type { CompiledRule } from './rule.ts';
 import { SeenKeys } from './seen.ts';
 
@@ -22,8 +22,8 @@ export function prepareCheck(rule: CompiledRule): Check {
       return prepareRequired(params);
     case 'dependency': {
       const when = prepareCondition(params['when'] as Condition);
-      const then = prepareCondition(params['then'] as Condition);
-      return (_value, read) => !when(read) || then(read);
+      const must = prepareCondition(params['must'] as Condition);
+      return (_value, read) => !when(read) || must(read);
     }
     case 'composite': {
       const holds = prepareCondition(params as unknown as Condition);
@@ -114,7 +114,7 @@ function trimmed(value: string): string {
 function preparePattern(params: CompiledRule['params']): (value: string) => boolean {
   const { pattern } = compilePattern(params['pattern'] as string, params['ignore_case'] === true);
   const wanted = params['deny'] !== true;
-  return (value) => pattern !== null && pattern.test(value) === wanted;
+  return (value) => pattern !== null && found(pattern, value) === wanted;
 }
 
 function prepareBusiness(rule: CompiledRule): Check {

@@ -8,7 +8,7 @@
 //   range       min, max, above, below: numbers; a value that is no number breaks the rule
 //   enum        values, ignore_case; separator: spaces around it are ignored (category paths)
 //   pattern     pattern (RE2, found anywhere), ignore_case, deny: true breaks on a match
-//   dependency  when, then: conditions; broken where `when` holds and `then` does not
+//   dependency  when, must: conditions; broken where `when` holds and `must` does not
 //   composite   a condition built with all, any, not
 //   business    check: unique (scope global; by: within rows of the same value), consistent (scope global; by:
 //               same `by`, same field), compare (op, other field or value, factor times other)

@@ -1,7 +1,7 @@
 // Conditions: what `dependency` and `composite` rules are built from. A condition asks something of one field
 // of the row, or joins other conditions with all, any, not.
 
-import { compilePattern } from './pattern.ts';
+import { compilePattern, found } from './pattern.ts';
 import { toNumber } from './decimal.ts';
 
 /** A condition as it is written in a rule. A bound may be a number or another field of the same row. */
@@ -77,7 +77,7 @@ function prepareTest(test: Test): (read: ReadField) => boolean {
   }
   if ('matches' in test) {
     const { pattern } = compilePattern(test.matches);
-    return (read) => pattern !== null && pattern.test(read(field) ?? '');
+    return (read) => pattern !== null && found(pattern, read(field) ?? '');
   }
   return (read) => withinBounds(test, read);
 }

@@ -12,7 +12,7 @@ export interface Decimal {
 }
 
 /**
- * Reads a decimal with dot or comma, thousands separators and a currency sign.
+ * Reads a decimal with dot or comma, thousands separators and the sign of the real (R$, BRL).
  *
  * In `auto` the last separator is the decimal one when both kinds occur; a kind that occurs twice groups
  * thousands; one separator alone is the decimal one, and is ambiguous when three digits follow a comma.
@@ -56,11 +56,10 @@ export function roundDecimal(text: string, places: number): string {
   return /^[0.]*$/.test(rounded) ? rounded : sign + rounded;
 }
 
+// Only the sign of the real may go: a price in another currency is another price, not another spelling.
 function withoutCurrency(value: string): string {
   const trimmed = value.trim();
-  const match = /^(-?)\s*(?:R\$|US\$|[$€£]|BRL|USD|EUR)?\s*(-?[\d.,]+)\s*(?:R\$|[$€£]|BRL|USD|EUR)?$/i.exec(
-    trimmed,
-  );
+  const match = /^(-?)\s*(?:R\$|BRL)?\s*(-?[\d.,]+)\s*(?:R\$|BRL)?$/i.exec(trimmed);
   return match === null ? trimmed : `${match[1] ?? ''}${match[2] ?? ''}`;
 }
 

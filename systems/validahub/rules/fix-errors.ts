@@ -112,7 +112,8 @@ function fittingErrors(
   return replacementErrors(step);
 }
 
-// A replacement that names a group the pattern lacks fails only when something matches; tried here instead.
+// JavaScript's replacement signs: $1, $<name>, $& for the match, $$ for the sign itself. A group the pattern
+// lacks would be written out as it stands; refused, since nobody means that.
 function replacementErrors(step: {
   readonly given: Readonly<Record<string, unknown>>;
   readonly path: string;
@@ -120,15 +121,13 @@ function replacementErrors(step: {
   const { pattern, error } = compilePattern(String(step.given['pattern']));
   if (pattern === null) return [[`${step.path}.pattern`, error]];
   const groups = pattern.namedGroups();
-  for (const match of String(step.given['with']).matchAll(/\\.|\$(?:(\d+)|\{(\w+)\}|)/g)) {
-    const [whole, number, name] = match;
-    if (whole.startsWith('\\')) continue;
+  for (const [sign, number, name] of String(step.given['with']).matchAll(/\$(?:(\d)|<(\w+)>|[$&])?/g)) {
     const known =
-      number === undefined
-        ? name !== undefined && Object.hasOwn(groups, name)
-        : Number(number) <= pattern.groupCount();
-    if (!known)
-      return [[`${step.path}.with`, `${whole} names no group of the pattern; write \\$ for a sign.`]];
+      sign === '$$' ||
+      sign === '$&' ||
+      (number !== undefined && Number(number) >= 1 && Number(number) <= pattern.groupCount()) ||
+      (name !== undefined && Object.hasOwn(groups, name));
+    if (!known) return [[`${step.path}.with`, `${sign} names no group of the pattern; write $$ for a sign.`]];
   }
   return [];
 }

@@ -7,7 +7,7 @@ import { parseDecimal, roundDecimal, type DecimalLocale } from './decimal.ts';
 import { isIsoDate } from './formats.ts';
 import { stripHtml } from './html.ts';
 import { nearestIn } from './nearest.ts';
-import { compilePattern } from './pattern.ts';
+import { compilePattern, replaced } from './pattern.ts';
 import type { CompiledRule, CorrectionType, FixStep } from './rule.ts';
 
 /** What a fix makes of a value. */
@@ -147,10 +147,9 @@ function prepareNearest(rule: CompiledRule): Step {
   return (value) => nearest(value);
 }
 
-// RE2JS expands $1 and ${name} in the replacement, as Java does.
 function prepareReplacePattern(step: Extract<FixStep, { readonly step: 'replace_pattern' }>): Step {
   const { pattern } = compilePattern(step.pattern);
-  return (value) => (pattern === null ? null : sure(pattern.matcher(value).replaceAll(step.with), 0.9));
+  return (value) => (pattern === null ? null : sure(replaced(pattern, value, step.with), 0.9));
 }
 
 function fixDecimal(value: string, locale: DecimalLocale, places: number | undefined): StepResult | null {

@@ -114,11 +114,11 @@ function boundsErrors(bounds: readonly string[]): (params: Params) => Finding[] 
 }
 
 function dependencyErrors(params: Params): Finding[] {
-  const extra = Object.keys(params).filter((key) => key !== 'when' && key !== 'then');
-  if (extra.length > 0) return [[`params.${extra[0]}`, 'is not known for dependency; use when, then.']];
+  const extra = Object.keys(params).filter((key) => key !== 'when' && key !== 'must');
+  if (extra.length > 0) return [[`params.${extra[0]}`, 'is not known for dependency; use when, must.']];
   return [
     ...conditionErrors(params['when'], 'params.when'),
-    ...conditionErrors(params['then'], 'params.then'),
+    ...conditionErrors(params['must'], 'params.must'),
   ];
 }
 

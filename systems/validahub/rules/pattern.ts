@@ -7,7 +7,10 @@ import { RE2JS } from 're2js';
 export const PATTERN_LIMIT = 1_000;
 
 // Instructions of the compiled program; matching costs at most this many steps per character.
-const PROGRAM_LIMIT = 5_000;
+const PROGRAM_LIMIT = 1_000;
+
+/** Longest value a pattern looks at, in characters: about a second of the slowest pattern accepted. */
+export const MATCH_LIMIT = 100_000;
 
 /** A compiled pattern, or why it was refused. */
 export type PatternResult =
@@ -32,4 +35,22 @@ export function compilePattern(source: string, ignoreCase = false): PatternResul
     const reason = error instanceof Error ? error.message : String(error);
     return { pattern: null, error: `cannot run in linear time or is not a pattern: ${reason}` };
   }
+}
+
+/**
+ * Whether the pattern is found in the value.
+ * @throws Error for a value longer than {@link MATCH_LIMIT}; the run reports it on the row.
+ */
+export function found(pattern: RE2JS, value: string): boolean {
+  return pattern.test(withinLimit(value));
+}
+
+/** The value with every match replaced; `$1` and `$<name>` stand for groups. Throws as {@link found} does. */
+export function replaced(pattern: RE2JS, value: string, replacement: string): string {
+  return pattern.matcher(withinLimit(value)).replaceAll(replacement);
+}
+
+function withinLimit(value: string): string {
+  if (value.length <= MATCH_LIMIT) return value;
+  throw new RangeError(`The value has more than ${MATCH_LIMIT} characters.`);
 }

@@ -1,7 +1,7 @@
 // The report as text. What comes from the file is shown without control characters, so that a catalogue cannot
 // steer the terminal it is shown on.
 
-import type { Report, RuleReport } from './report.ts';
+import type { Example, Report, RuleReport } from './report.ts';
 
 /** Width when the terminal does not tell, in columns. */
 export const REPORT_WIDTH = 80;
@@ -12,7 +12,7 @@ const NARROW = 60;
 /**
  * The report for people: totals, a table of the rules that rows broke, then each of those rules with its message
  * and first rows.
- * @param width columns of the terminal; lines are cut, never wrapped. At least 40.
+ * @param width columns of the terminal; values are cut and messages wrapped to it. At least 40.
  */
 export function renderReport(report: Report, width: number = REPORT_WIDTH): string {
   const columns = Math.max(40, width);
@@ -21,22 +21,23 @@ export function renderReport(report: Report, width: number = REPORT_WIDTH): stri
     totals(report),
     broken.length === 0 ? [] : ['', ...table(broken, columns)],
     notes(report),
-    ...broken.map((rule) => ['', ...details(rule)]),
+    ...broken.map((rule) => ['', ...details(rule, columns)]),
   ];
-  return `${sections
-    .flat()
-    .map((line) => cut(line, columns).trimEnd())
-    .join('\n')}\n`;
+  const lines = sections.flat().flatMap((line) => wrap(line, columns));
+  return `${lines.map((line) => line.trimEnd()).join('\n')}\n`;
 }
 
 function totals(report: Report): string[] {
-  const kept = report.rules.filter((rule) => rule.broke === 0).length;
+  const broken = report.rules.filter((rule) => rule.broke > 0).length;
+  const absent = new Set(report.absentFields);
+  const idle = report.rules.filter((rule) => rule.broke === 0 && absent.has(rule.field)).length;
+  const kept = report.rules.length - broken - idle;
   return [
     `${visible(report.file)}: ${count(report.rows, 'row')}, ${count(report.rules.length, 'rule')}`,
     `  ${number(report.rowsOk)} without errors, ${number(report.rowsWithErrors)} with errors`,
     `  ${number(report.corrected)} values corrected, ${number(report.pending)} wait for a decision, ` +
       `${number(report.violations)} to correct by hand`,
-    `  ${number(kept)} of ${count(report.rules.length, 'rule')} kept by every row`,
+    `  rules: ${number(kept)} kept by every row, ${number(broken)} broken, ${number(idle)} without a column to check`,
   ];
 }
 
@@ -85,25 +86,46 @@ function notes(report: Report): string[] {
   return issues.length + absent.length === 0 ? [] : ['', 'Notes', ...issues, ...absent];
 }
 
-function details(rule: RuleReport): string[] {
-  const examples = rule.examples.map((example) => {
-    const value = example.value === null ? '(no column)' : quoted(example.value);
-    const corrected = example.correctedValue === null ? '' : ` -> ${quoted(example.correctedValue)}`;
-    return `  line ${example.line}: ${value}${corrected}`;
-  });
-  const more = rule.broke - examples.length;
+function details(rule: RuleReport, width: number): string[] {
+  const noColumn = rule.examples.some((example) => example.value === null);
+  const shown = noColumn ? [] : rule.examples;
+  const more = rule.broke - shown.length;
+  const rest = noColumn ? `the file has no column ${visible(rule.field)}` : `and ${count(more, 'more row')}`;
   return [
     `${rule.ruleId}: ${visible(rule.message)}`,
-    ...examples,
-    ...(more > 0 ? [`  and ${count(more, 'more row')}`] : []),
+    ...shown.flatMap((example) => exampleLines(example, width)),
+    ...(more > 0 ? [`  ${rest}`] : []),
   ];
 }
 
-// A correction at the end of a long value must stay in sight.
-function quoted(value: string): string {
-  const text = visible(value);
-  const characters = Array.from(text);
-  return characters.length <= 60 ? `"${text}"` : `"${characters.slice(0, 59).join('')}…"`;
+// The correction goes under the value, in the same column, so that the difference can be seen.
+function exampleLines(example: Example, width: number): string[] {
+  const start = `  line ${example.line}: `;
+  const room = width - start.length;
+  const first = start + quoted(example.value ?? '', room);
+  if (example.correctedValue === null) return [first];
+  return [first, '-> '.padStart(start.length) + quoted(example.correctedValue, room)];
+}
+
+function quoted(value: string, width: number): string {
+  return `"${cut(visible(value), width - 2)}"`;
+}
+
+// At spaces, with continued lines indented; a word longer than the line is cut.
+function wrap(line: string, width: number): string[] {
+  if (line.length <= width) return [line];
+  const lines: string[] = [];
+  let current = '';
+  for (const word of line.split(/(?<=\S) /)) {
+    const longer = current === '' ? word : `${current} ${word}`;
+    if (longer.length <= width || current === '') {
+      current = longer;
+      continue;
+    }
+    lines.push(current);
+    current = `    ${word}`;
+  }
+  return [...lines, current].map((part) => cut(part, width));
 }
 
 // Control characters, and the marks that turn the direction of writing.

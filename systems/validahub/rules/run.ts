@@ -55,8 +55,9 @@ export interface RuleBatch {
  * transforms before it made of the row. A rule that fails on a row in an unforeseen way is reported on that
  * row, and all others go on.
  *
- * A rule on a field the file has no column for: `required` breaks on every row, conditions see it as absent,
- * transforms cannot write and report instead; any other rule holds ({@link absentFields} lists them).
+ * A rule on a field the file has no column for: `required` breaks on every row and conditions see it as absent;
+ * transforms and suggestions, which have nowhere to write, are not run; any other rule holds. {@link absentFields}
+ * lists such fields.
  *
  * @throws HoldfastError HF_PLAN_COMPILER when the plan was compiled by another compiler version.
  */
@@ -163,6 +164,7 @@ interface RowAtHand {
 
 // The new value when a transform made one, else null.
 function runRule(prepared: PreparedRule, at: RowAtHand, batch: BatchInProgress): string | null {
+  if (prepared.column === undefined && prepared.fix !== null) return null;
   const value = at.read(prepared.rule.field) ?? '';
   const brokeBefore = at.counters.broke;
   try {
