@@ -12,8 +12,10 @@ interface ColumnFacts extends PgColumn {
   /** 0.x nests arrays as columns of columns. */
   readonly baseColumn?: ColumnFacts;
   readonly size?: number;
-  /** 1.0 counts dimensions. */
+  /** 1.0 counts the array's dimensions; 0.x has the length of bit strings and vectors here, which 1.0 calls length. */
   readonly dimensions?: number;
+  readonly length?: number;
+  readonly vectorDimensions?: number;
   readonly enum?: { readonly enumName: string; readonly schema?: string | undefined };
 }
 
@@ -54,7 +56,15 @@ export function typeOf(column: PgColumn): string {
     return `${typeOf(facts.baseColumn)}[${typeof facts.size === 'number' ? facts.size : ''}]`;
   }
   const element = facts.enum === undefined ? facts.getSQLType() : enumName(facts.enum);
-  return element + '[]'.repeat(facts.dimensions ?? 0);
+  return element + '[]'.repeat(arrayDimensions(facts));
+}
+
+const LENGTH_AS_DIMENSIONS = /^Pg(BinaryVector|Vector|HalfVector|SparseVector)$/;
+
+function arrayDimensions(facts: ColumnFacts): number {
+  const elsewhere = facts.length ?? facts.vectorDimensions;
+  if (LENGTH_AS_DIMENSIONS.test(facts.columnType) && elsewhere === undefined) return 0;
+  return facts.dimensions ?? 0;
 }
 
 function enumName(type: { readonly enumName: string; readonly schema?: string | undefined }): string {

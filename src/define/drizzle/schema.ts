@@ -13,7 +13,7 @@ import {
   PgView,
 } from 'drizzle-orm/pg-core';
 import { HoldfastError } from '../../error.ts';
-import { label, type Model, type Role, type Table, type View } from '../model.ts';
+import { label, type Model, type RelationName, type Role, type Table, type View } from '../model.ts';
 import type { Diagnostic } from '../trait.ts';
 import { enumOf, sequenceOptions } from './column.ts';
 import type { Expressions } from './expression.ts';
@@ -58,16 +58,25 @@ export function readSchema(tables: Readonly<Record<string, unknown>>, read: Expr
     schemas: [],
     extensions: extensionsOf(linked),
     roles: roles(found),
-    enums: found.enums,
-    sequences: found.sequences,
-    tables: linked,
-    views: found.views,
+    enums: byLabel(found.enums),
+    sequences: byLabel(found.sequences),
+    tables: byLabel(linked),
+    views: byLabel(found.views),
   };
   return {
     model: { ...all, schemas: schemas(found, all) },
     diagnostics,
     tableCount: found.tables.length,
   };
+}
+
+// The exports of a module stand in the order its loader gives them, so it says nothing; names do.
+function byLabel<T extends RelationName>(relations: readonly T[]): T[] {
+  return [...relations].sort((one, other) => compareText(label(one), label(other)));
+}
+
+function compareText(one: string, other: string): number {
+  return one < other ? -1 : Number(one > other);
 }
 
 // What Drizzle itself refuses (a reference to a table that is not there yet, an unknown value) is the schema's mistake.
@@ -166,7 +175,7 @@ function readSequence(sequence: PgSequence): Model['sequences'][number] {
 // Constraints exported beside the tables do nothing there, and tables inside an object are not exports: neither is seen
 // by Drizzle, so neither may be passed over.
 function reportLeftOut(tables: Readonly<Record<string, unknown>>, found: Found, reading: Reading): void {
-  const used = new Set(found.tables.flatMap(extraConfig));
+  const used = new Set(found.tables.flatMap(entriesOf));
   const known = new Set<unknown>(found.tables);
   for (const [key, value] of Object.entries(tables)) {
     if (typeof value !== 'object' || value === null) continue;
@@ -207,6 +216,15 @@ function reportEnums(found: Found, reading: Reading): void {
   }
 }
 
+// A table whose third argument fails is reported when it is read.
+function entriesOf(table: PgTable): readonly unknown[] {
+  try {
+    return extraConfig(table);
+  } catch {
+    return [];
+  }
+}
+
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
@@ -214,8 +232,9 @@ function isPlain(value: object): boolean {
 
 function linkPolicies(tables: readonly Table[], found: Found, reading: Reading): Table[] {
   const byTable = new Map<string, Table>(tables.map((table) => [label(table), table]));
-  const own = new Set(found.tables.flatMap(extraConfig));
-  for (const { key, policy } of found.policies) {
+  const own = new Set(found.tables.flatMap(entriesOf));
+  const linked = [...found.policies].sort((one, other) => compareText(one.policy.name, other.policy.name));
+  for (const { key, policy } of linked) {
     const { _linkedTable: target } = policy as PgPolicy & { readonly _linkedTable?: PgTable };
     if (target === undefined) {
       if (!own.has(policy)) {
@@ -254,7 +273,7 @@ function roles(found: Found): Role[] {
     if (known === undefined || (known.existing === true && role.existing !== true))
       byName.set(role.name, role);
   }
-  return [...byName.values()];
+  return [...byName.values()].sort((one, other) => compareText(one.name, other.name));
 }
 
 function schemas(found: Found, model: SchemaReading['model']): string[] {
@@ -264,7 +283,7 @@ function schemas(found: Found, model: SchemaReading['model']): string[] {
     ...[...model.enums, ...model.sequences, ...model.tables, ...model.views].map((one) => one.schema),
   ];
   const foreign = new Set(['public', ...existing.map((schema) => schema.schemaName)]);
-  return [...new Set(names.map(storedName))].filter((name) => !foreign.has(name));
+  return [...new Set(names.map(storedName))].filter((name) => !foreign.has(name)).sort(compareText);
 }
 
 // pg-core has columns of types that come with an extension; the definition cannot be built without it.
