@@ -50,7 +50,7 @@ export const test = base.extend<{ installed: Installed }>({
       await use({ definition, roles, connected, hub, clock, appUrl });
       await connected.close();
     },
-    { scope: 'file' },
+    { scope: 'file', auto: true },
   ],
 });
 

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Readable } from 'node:stream';
-import pg from 'pg';
+import { Client } from 'pg';
 import { describe, expect } from 'vitest';
 import { ident } from '../../../src/sql.ts';
 import {
@@ -220,24 +220,48 @@ withWalmart(
   },
 );
 
+/** A connection of the application's own role, without Holdfast's sessions: what hostile code would hold. */
+async function bare<Result>(url: string, work: (client: Client) => Promise<Result>): Promise<Result> {
+  const client = new Client(url);
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+const refused = (code: string) => expect.objectContaining({ code });
+
+/** A tenant with a job, corrections and decisions, so that no table is empty for want of rows. */
+async function filled(hub: Hub) {
+  const of = await published(hub);
+  const key = `shared-key-of-everybody-${of.tenant}`;
+  const source = Readable.from([Buffer.from('sku,title,brand\n1, Item ,acme\n2,,Acme\n')]);
+  const { jobId } = await applyRules(hub, {
+    tenant: of.tenant,
+    source,
+    rules: { setId: of.setId },
+    by,
+    idempotencyKey: key,
+  });
+  const { rows } = await hub.sessions
+    .session({ tenant: of.tenant })
+    .query<{ id: string }>(`SELECT id FROM validahub.correction_logs WHERE status = 'pending'`);
+  await decideCorrections(hub, {
+    tenant: of.tenant,
+    ids: rows.map((row) => row.id),
+    decision: 'accept',
+    by,
+  });
+  return { ...of, jobId, key };
+}
+
 describe('another tenant', () => {
   const RELATIONS_SQL = `
     SELECT c.relname AS name, c.relkind AS kind, c.relispartition AS partition
     FROM pg_catalog.pg_class c
     WHERE c.relnamespace = 'validahub'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm') ORDER BY 1`;
-
-  /** A connection of the application's own role, without Holdfast's sessions: what hostile code would hold. */
-  async function bare<Result>(url: string, work: (client: pg.Client) => Promise<Result>): Promise<Result> {
-    const client = new pg.Client(url);
-    await client.connect();
-    try {
-      return await work(client);
-    } finally {
-      await client.end();
-    }
-  }
-
-  const refused = (code: string) => expect.objectContaining({ code });
 
   test('sees no row of any relation, and no partition or materialised view at all', async ({
     db,
@@ -354,28 +378,4 @@ describe('another tenant', () => {
     ]);
     expect(rowCount).toBe(0);
   });
-
-  /** A tenant with a job, corrections and decisions, so that no table is empty for want of rows. */
-  async function filled(hub: Hub) {
-    const of = await published(hub);
-    const key = `shared-key-of-everybody-${of.tenant}`;
-    const source = Readable.from([Buffer.from('sku,title,brand\n1, Item ,acme\n2,,Acme\n')]);
-    const { jobId } = await applyRules(hub, {
-      tenant: of.tenant,
-      source,
-      rules: { setId: of.setId },
-      by,
-      idempotencyKey: key,
-    });
-    const { rows } = await hub.sessions
-      .session({ tenant: of.tenant })
-      .query<{ id: string }>(`SELECT id FROM validahub.correction_logs WHERE status = 'pending'`);
-    await decideCorrections(hub, {
-      tenant: of.tenant,
-      ids: rows.map((row) => row.id),
-      decision: 'accept',
-      by,
-    });
-    return { ...of, jobId, key };
-  }
 });

@@ -88,7 +88,7 @@ interface IndexRow {
 }
 
 describe('indexes', () => {
-  test('all 54 stand where the specification wants them, and are valid', async ({ db, installed: _ }) => {
+  test('all 54 stand where the specification wants them, and are valid', async ({ db }) => {
     const rows = await db.query<IndexRow>(INDEXES_SQL);
     const names = new Set(rows.map((row) => row.index_name));
     const plain = Object.entries(NAMED).flatMap(([of, list]) => list.map((name) => `idx_${of}_${name}`));
@@ -98,7 +98,7 @@ describe('indexes', () => {
     expect(rows.filter((row) => !row.valid)).toEqual([]);
   });
 
-  test('hot ones stand on the running and coming months alone', async ({ db, installed: _ }) => {
+  test('hot ones stand on the running and coming months alone', async ({ db }) => {
     const rows = await db.query<IndexRow>(INDEXES_SQL);
     const partitions = new Set(
       rows.map((row) => row.table_name).filter((name) => name.startsWith('correction_logs_y')),
@@ -116,16 +116,13 @@ describe('indexes', () => {
     ]);
   });
 
-  test('the tenant leads every one that can have a leading column', async ({ db, installed: _ }) => {
+  test('the tenant leads every one that can have a leading column', async ({ db }) => {
     const rows = await db.query<IndexRow>(INDEXES_SQL);
     const others = rows.filter((row) => row.method === 'btree' && row.first_column !== 'tenant_id');
     expect(others.map((row) => row.index_name)).toEqual(['tenants_pkey']);
   });
 
-  test('a predicate on the age of a row, as the document has it, is refused', async ({
-    db,
-    installed: _,
-  }) => {
+  test('a predicate on the age of a row, as the document has it, is refused', async ({ db }) => {
     await expect(
       db.query(
         `CREATE INDEX hot ON validahub.correction_logs_y2026m11 (tenant_id, created_at DESC)

@@ -1,0 +1,239 @@
+// A catalogue manager's whole errand: take rules and a file, give a report and a corrected file.
+import { createWriteStream } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { HoldfastError } from 'holdfast';
+import {
+  mappingFrom,
+  openCatalogue,
+  suggestMapping,
+  type Catalogue,
+  type Mapping,
+} from './catalogue/index.ts';
+import {
+  addVersion,
+  applyRules,
+  chooseRules,
+  createRuleSet,
+  createTenant,
+  exportCorrected,
+  findRuleSet,
+  publishVersion,
+  validateVersion,
+  type ExportCount,
+  type Hub,
+  type JobResult,
+} from './operations/index.ts';
+import { checksum } from './rules/checksum.ts';
+import { compatibility } from './rules/compatibility.ts';
+import { loadRulesFile, type RuleFile } from './rules/load.ts';
+import type { Rule } from './rules/rule.ts';
+import { allows, highestVersion, parseVersion, raisedPart, type Version } from './semver.ts';
+import { CHANNELS, type Channel } from './tables/columns.ts';
+
+/** What is to be checked. */
+export interface CheckRequest {
+  readonly file: string;
+  /** The rule file. */
+  readonly rules: string;
+  /** Where the corrected file goes; without it none is written. */
+  readonly out?: string;
+  /** Instead of the rule file's own channel. */
+  readonly channel?: string;
+  readonly tenant: string;
+  readonly by: string;
+  readonly onRows?: (rows: number, of: number) => void;
+}
+
+/** What came of it. */
+export interface Checked {
+  readonly result: JobResult;
+  /** The version that was published because the rules are new or were changed, else null. */
+  readonly published: string | null;
+  readonly out: ({ readonly path: string } & ExportCount) | null;
+}
+
+/**
+ * Checks a file: makes the tenant and the rule set if they are not there, publishes the rules if they changed, runs them,
+ * and writes the corrected file under its name once it is whole.
+ * @throws HoldfastError of reading rules and catalogue, and of the operations
+ */
+export async function check(hub: Hub, request: CheckRequest): Promise<Checked> {
+  const rules = await loadRulesFile(request.rules);
+  const channel = channelOf(request.channel ?? rules.channel);
+  const opened = await openCatalogue(request.file);
+  try {
+    await ensureTenant(hub, request);
+    const { setId, published } = await ensureRules(hub, { request, rules, channel });
+    const mapping = mappingOf(opened, rules.mapping);
+    const catalogue = opened.mapped(mapping);
+    const total = request.onRows === undefined ? 0 : await countRows(catalogue);
+    const result = await applyRules(hub, {
+      tenant: request.tenant,
+      source: catalogue,
+      rules: { setId },
+      mapping,
+      by: request.by,
+      onProgress: ({ rows }) => request.onRows?.(rows, total),
+    });
+    const out =
+      request.out === undefined
+        ? null
+        : await writeOut(hub, { ...request, out: request.out, catalogue, result });
+    return { result, published, out };
+  } finally {
+    await opened.close();
+  }
+}
+
+function channelOf(channel: string): Channel {
+  const known = CHANNELS.find((one) => one === channel);
+  if (known !== undefined) return known;
+  throw new HoldfastError({
+    code: 'HF_VALIDAHUB_INPUT',
+    subject: `channel ${channel}`,
+    what: 'there is no such channel.',
+    fix: `Choose one of ${CHANNELS.join(', ')}.`,
+  });
+}
+
+/** What the rule file says of columns, and for the others what their names are known to mean. */
+function mappingOf(catalogue: Catalogue, said: Mapping): Mapping {
+  return { ...mappingFrom(suggestMapping(catalogue.mapped(said).columns)), ...said };
+}
+
+async function countRows(catalogue: Catalogue): Promise<number> {
+  let rows = 0;
+  for await (const _ of catalogue.rows()) rows += 1;
+  return rows;
+}
+
+async function ensureTenant(hub: Hub, request: CheckRequest): Promise<void> {
+  await createTenant(hub, { id: request.tenant, name: request.tenant, by: request.by }).catch(
+    (error: unknown) => {
+      if (!hasCode(error, 'HF_VALIDAHUB_TENANT_EXISTS')) throw error;
+    },
+  );
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof HoldfastError && error.code === code;
+}
+
+interface Wanted {
+  readonly request: CheckRequest;
+  readonly rules: RuleFile;
+  readonly channel: Channel;
+}
+
+const ATTEMPTS = 3;
+
+/** The set with these rules current; of several runs that find them changed at once, one publishes. */
+async function ensureRules(hub: Hub, wanted: Wanted): Promise<{ setId: string; published: string | null }> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await publishIfChanged(hub, wanted);
+    } catch (error) {
+      const raced = ['STALE', 'SET_EXISTS', 'VERSION_EXISTS', 'VERSION_NOT_HIGHER'];
+      const again = raced.some((code) => hasCode(error, `HF_VALIDAHUB_${code}`));
+      if (!again || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function publishIfChanged(
+  hub: Hub,
+  wanted: Wanted,
+): Promise<{ setId: string; published: string | null }> {
+  const { request, rules, channel } = wanted;
+  const { tenant, by } = request;
+  const of = { tenant, channel, name: rules.name };
+  const set = (await findRuleSet(hub, of)) ?? (await createRuleSet(hub, { ...of, by }));
+  const setId = set.id;
+  const current = await currentChecksum(hub, tenant, setId);
+  if (current === checksum(rules.mapping, rules.rules)) return { setId, published: null };
+  const version = await nextNumber(hub, { tenant, setId, rules });
+  const draft = await addVersion(hub, {
+    tenant,
+    setId,
+    version,
+    rules: rules.rules,
+    mapping: rules.mapping,
+    expectedVersion: set.version,
+    by,
+  });
+  await validateVersion(hub, { tenant, versionId: draft.id, by });
+  await publishVersion(hub, { tenant, versionId: draft.id, by, makeCurrent: true });
+  return { setId, published: version };
+}
+
+async function currentChecksum(hub: Hub, tenant: string, setId: string): Promise<string | null> {
+  return chooseRules(hub, tenant, { setId }).then(
+    (rules) => rules.checksum,
+    (error: unknown) => {
+      if (hasCode(error, 'HF_VALIDAHUB_NO_CURRENT')) return null;
+      throw error;
+    },
+  );
+}
+
+/** The file's own number where it is high enough for what changed, else the next one that is. */
+async function nextNumber(hub: Hub, of: { tenant: string; setId: string; rules: RuleFile }): Promise<string> {
+  const { rows } = await hub.sessions
+    .session({ tenant: of.tenant })
+    .query<{ version: string; published: boolean; rules: readonly Rule[] }>(
+      `SELECT version, status NOT IN ('draft', 'validated') AS published, rules
+       FROM validahub.rule_versions WHERE rule_set_id = $1`,
+      [of.setId],
+    );
+  const highest = highestOf(rows);
+  const last = highestOf(rows.filter((row) => row.published));
+  const before = rows.find((row) => row.version === last?.text)?.rules ?? null;
+  const wanted = parseVersion(of.rules.version);
+  if (highest === null) return of.rules.version;
+  const { level } = before === null ? { level: 'patch' as const } : compatibility(before, of.rules.rules);
+  const raised = wanted === null ? null : raisedPart(highest, wanted);
+  if (raised !== null && allows(raised, level)) return of.rules.version;
+  const { major, minor, patch } = highest;
+  if (level === 'major') return `${major + 1}.0.0`;
+  return level === 'minor' ? `${major}.${minor + 1}.0` : `${major}.${minor}.${patch + 1}`;
+}
+
+function highestOf(rows: readonly { readonly version: string }[]): Version | null {
+  return highestVersion(rows.map((row) => parseVersion(row.version)).filter((version) => version !== null));
+}
+
+/** Writes beside the target and renames: whoever looks sees the old file or the whole new one. */
+async function writeOut(
+  hub: Hub,
+  of: { tenant: string; by: string; out: string; catalogue: Catalogue; result: JobResult },
+): Promise<{ path: string } & ExportCount> {
+  const partial = join(dirname(of.out), `.${basename(of.out)}.${process.pid}.partial`);
+  try {
+    const count = await exportCorrected(
+      hub,
+      { tenant: of.tenant, jobId: of.result.jobId, source: of.catalogue, by: of.by },
+      (text) => pipeline(text, createWriteStream(partial, { mode: 0o644 })),
+    );
+    const file = await open(partial, 'r+');
+    await file.sync().finally(() => file.close());
+    await rename(partial, of.out);
+    return { path: of.out, ...count };
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw cannotWrite(of.out, error);
+  }
+}
+
+function cannotWrite(path: string, error: unknown): unknown {
+  const { code } = error as { code?: unknown };
+  if (error instanceof HoldfastError || typeof code !== 'string' || !/^E[A-Z]+$/.test(code)) return error;
+  return new HoldfastError({
+    code: 'HF_VALIDAHUB_OUT',
+    subject: `file ${path}`,
+    what: `it cannot be written (${code}).`,
+    fix: 'Give --out a path in a folder that exists and may be written, with room on its disk.',
+    cause: error,
+  });
+}
