@@ -85,13 +85,15 @@ export async function connect<T extends Tables>(
   });
   const connections = openConnections(at, config, new Names(prepare));
   connections.pool.on('error', settled.onConnectionError ?? (() => undefined));
+  const defaults = settled.session ?? {};
   const ground = {
     connections,
     front: front(definition.tables, settled.drizzle ?? {}),
     opening: openings(contract),
   };
   return {
-    session: (context = {}, own = {}) => makeSession(ground, context, { ...settled.session, ...own }),
+    session: (context = {}, own) =>
+      makeSession(ground, context, own === undefined ? defaults : { ...defaults, ...own }),
     close: async () => {
       if (!connections.pool.ending) await connections.pool.end();
     },

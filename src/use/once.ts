@@ -2,10 +2,11 @@
 import type pg from 'pg';
 import { SQLSTATE, isSqlstate } from '../server/index.ts';
 import { aboutConnection, connectionLost, endedByServer, outcomeUnknown } from './failure.ts';
+import type { Opening } from './messages.ts';
 import { giveBack, mend, take } from './pool.ts';
 import type { Connections } from './pool.ts';
 import { RoundTrip, forget, remember } from './wire.ts';
-import type { Opening, Statement } from './wire.ts';
+import type { Statement } from './wire.ts';
 
 /**
  * Sends opening, statement and COMMIT together and gives the statement's result.
@@ -14,27 +15,28 @@ import type { Opening, Statement } from './wire.ts';
  * @throws the server's own error when the statement or its COMMIT failed (everything is rolled back);
  *   HoldfastError HF_CONNECTION_LOST, HF_OUTCOME_UNKNOWN, and those of {@link take}
  */
-export async function once(of: Connections, opening: Opening, statement: Statement): Promise<pg.QueryResult> {
-  try {
-    return await attempt(of, opening, statement);
-  } catch (error) {
-    if (statement.name === undefined || !staleName(of, error)) throw error;
+export function once(of: Connections, opening: Opening, statement: Statement): Promise<pg.QueryResult> {
+  if (statement.name === undefined) return attempt(of, opening, statement);
+  return attempt(of, opening, statement).catch((error: unknown) => {
+    if (!staleName(of, error)) throw error;
     return attempt(of, opening, { ...statement, name: undefined });
-  }
+  });
 }
 
 async function attempt(of: Connections, opening: Opening, statement: Statement): Promise<pg.QueryResult> {
   const client = await take(of);
   const trip = new RoundTrip(opening, statement);
-  try {
-    const result = await trip.on(client);
-    remember(client, trip);
-    giveBack(client);
-    return result;
-  } catch (error) {
-    const alive = await mendAfter(client, trip);
-    throw alive ? error : explain(of, trip, error);
-  }
+  return new Promise((resolve, reject) => {
+    trip.send(client, (error, result) => {
+      if (error === null) {
+        remember(client, trip);
+        giveBack(client);
+        resolve(result);
+      } else {
+        void mendAfter(client, trip).then((alive) => reject(alive ? error : explain(of, trip, error)));
+      }
+    });
+  });
 }
 
 function mendAfter(client: pg.PoolClient, trip: RoundTrip): Promise<boolean> {

@@ -2,8 +2,8 @@
 import { HoldfastError } from '../error.ts';
 import { ident, literal } from '../sql.ts';
 import type { SessionContract, Trait } from '../define/trait.ts';
-import { encode } from './wire.ts';
-import type { Opening } from './wire.ts';
+import { encodeOpening } from './messages.ts';
+import type { Opening } from './messages.ts';
 
 /** Who a session speaks for: keys of the definition's session contract to values, such as `{ tenant: 'acme' }`. */
 export type SessionContext = Readonly<Record<string, string>>;
@@ -33,6 +33,7 @@ const MAX_TIMEOUT_MS = 2_147_483_647;
 const LEVELS: readonly string[] = ['read committed', 'repeatable read', 'serializable'];
 const MODES: readonly string[] = ['read only', 'read write'];
 const KEPT_OPENINGS = 1000;
+const FIELDS = ['isolationLevel', 'accessMode', 'deferrable', 'statementTimeoutMs'] as const;
 
 /**
  * Joins the session contracts of a definition's traits.
@@ -66,10 +67,15 @@ export function openings(
   return (context, options) => {
     const values = validated(contract, context);
     const tuning = tuningSql(options);
-    const key = JSON.stringify([values, tuning]);
+    // No value holds a zero byte, so the parts cannot run into one another.
+    const key = `${values.join('\0')}\0${tuning.join('\0')}`;
     const found = kept.get(key);
     if (found !== undefined) return found;
-    const made = encode(['BEGIN', ...contract.map((of, at) => setLocal(of, values[at] ?? '')), ...tuning]);
+    const made = encodeOpening([
+      'BEGIN',
+      ...contract.map((of, at) => setLocal(of, values[at] ?? '')),
+      ...tuning,
+    ]);
     if (kept.size >= KEPT_OPENINGS) kept.delete(kept.keys().next().value ?? '');
     kept.set(key, made);
     return made;
@@ -145,6 +151,7 @@ function setLocal(key: Key, value: string): string {
 // BEGIN takes these words too, but a BEGIN that fails leaves no transaction behind, and what was sent after it would
 // run on its own. SET TRANSACTION fails inside the transaction and takes the rest with it.
 function tuningSql(options: TransactionOptions): readonly string[] {
+  if (!FIELDS.some((field) => options[field] !== undefined)) return [];
   const modes = [
     options.isolationLevel && `ISOLATION LEVEL ${oneOf('isolationLevel', LEVELS, options.isolationLevel)}`,
     options.accessMode && oneOf('accessMode', MODES, options.accessMode),

@@ -4,10 +4,11 @@ import { HoldfastError } from '../error.ts';
 import type { Tables } from '../define/database.ts';
 import type { Client, Front, Transaction } from './drizzle.ts';
 import { aboutConnection, connectionLost, outcomeUnknown } from './failure.ts';
+import type { Opening } from './messages.ts';
 import { giveBack, mend, take } from './pool.ts';
 import type { Connections } from './pool.ts';
 import { RoundTrip } from './wire.ts';
-import type { Opening, Statement } from './wire.ts';
+import type { Statement } from './wire.ts';
 
 /** What a transaction runs: the user's callback, over Drizzle and over plain SQL. */
 export type Body<T extends Tables, R> = (tx: Transaction<T>, client: Client) => Promise<R>;
@@ -31,7 +32,7 @@ export async function transact<T extends Tables, R>(
   body: Body<T, R>,
 ): Promise<R> {
   const client = await take(place.connections);
-  const opened = new RoundTrip(opening).on(client);
+  const opened = open(client, opening);
   // Awaited below; until then its failure must not count as unhandled.
   opened.catch(() => undefined);
   const gate = new Gate(client, place.connections);
@@ -46,6 +47,12 @@ export async function transact<T extends Tables, R>(
   return value;
 }
 
+function open(client: pg.PoolClient, opening: Opening): Promise<void> {
+  return new Promise((resolve, reject) => {
+    new RoundTrip(opening).send(client, (error) => (error === null ? resolve() : reject(error)));
+  });
+}
+
 /**
  * The callback's way to the connection, shut when the callback ends: a `tx` that was kept would otherwise speak on a
  * connection that by then works for another tenant.
@@ -53,7 +60,7 @@ export async function transact<T extends Tables, R>(
 class Gate implements Client {
   /** The last error a statement met; tells a lost connection from an error of the application. */
   failure: unknown;
-  private open = false;
+  private isOpen = false;
   private readonly client: pg.PoolClient;
   private readonly connections: Connections;
 
@@ -63,16 +70,16 @@ class Gate implements Client {
   }
 
   async during<R>(body: () => Promise<R>): Promise<R> {
-    this.open = true;
+    this.isOpen = true;
     try {
       return await body();
     } finally {
-      this.open = false;
+      this.isOpen = false;
     }
   }
 
   async query(config: Statement, values?: readonly unknown[]): Promise<pg.QueryResult> {
-    if (!this.open) return outside(config.text);
+    if (!this.isOpen) return outside(config.text);
     try {
       const name = config.name ?? this.connections.names.of(config.text);
       return await this.client.query(

@@ -5,6 +5,8 @@
 import { createRequire } from 'node:module';
 import { Query } from 'pg';
 import type pg from 'pg';
+import { MAX_VALUES, encodeAlone, encodeWhole } from './messages.ts';
+import type { Encodable, Opening } from './messages.ts';
 
 /** One statement as pg takes it: text, parameters, and how its rows are read. */
 export interface Statement {
@@ -16,34 +18,19 @@ export interface Statement {
   readonly types?: pg.CustomTypesConfig | undefined;
 }
 
-/** Statements that open a transaction, encoded; `count` is how many of them the server will answer. */
-export interface Opening {
-  readonly bytes: Buffer;
-  readonly count: number;
-}
+/** How a round trip ended: with a result, or with the server's own error. */
+export type Ended = (error: Error | null, result: pg.QueryResult) => void;
 
 // pg's Query as a base class. Its response handlers are not in @types/pg, but every Submittable (pg-cursor,
 // pg-query-stream) stands on them; pipeline mode accepts only what is an instance of Query.
 interface Connection {
-  readonly stream: {
-    cork: () => void;
-    uncork: () => void;
-    write: (bytes: Buffer) => boolean;
-    writable: boolean;
-  };
+  readonly stream: { write: (bytes: Buffer) => boolean; readonly writable: boolean };
   readonly parsedStatements: Record<string, string>;
-  parse: (message: { text: string; name: string }) => void;
-  bind: (message: { statement: string; values: readonly unknown[] }) => void;
-  describe: (message: { type: 'P'; name: string }) => void;
-  execute: (message: object) => void;
   close: (message: { type: 'S'; name: string }) => void;
-  sync: () => void;
 }
 
-type TripCallback = (error: Error | null, result: pg.QueryResult) => void;
-
 interface QueryBase {
-  callback: TripCallback | undefined;
+  callback: Ended | undefined;
   handleCommandComplete(message: object, connection: object): void;
   handleEmptyQuery(connection: object): void;
 }
@@ -77,53 +64,40 @@ export class RoundTrip extends Base {
     this.statement = statement;
   }
 
-  /** Sends the trip on a connection and waits for the statement's result. Rejects with the server's own error. */
-  on(client: pg.PoolClient): Promise<pg.QueryResult> {
-    return new Promise((resolve, reject) => {
-      this.callback = (error, result) => (error === null ? resolve(result) : reject(error));
-      client.query(this as unknown as pg.Submittable);
-    });
-  }
-
   /** Where the server was when the trip ended: opening the transaction, in the statement, or at COMMIT and after. */
   get stage(): 'opening' | 'statement' | 'commit' {
     if (this.completed < this.opening.count) return 'opening';
     return this.completed === this.opening.count ? 'statement' : 'commit';
   }
 
+  /** Sends the trip on a connection and calls back once, when it has ended. */
+  send(client: pg.PoolClient, ended: Ended): void {
+    this.callback = ended;
+    client.query(this as unknown as pg.Submittable);
+  }
+
   /** Writes every message; called by pg. Gives an error instead when a value cannot be sent: then nothing was. */
   submit(connection: Connection): Error | null {
-    const { name = '', text } = this.statement ?? {};
-    // The register is pg's own, so that a name prepared here is known to its queries and the other way round.
-    const known = connection.parsedStatements[name];
-    if (known !== undefined && known !== text) return new Error(`${name} names another prepared statement`);
-    let values: readonly unknown[];
     try {
-      values = (this.statement?.values ?? []).map(prepareValue);
+      const bytes =
+        this.statement === undefined
+          ? encodeAlone(this.opening)
+          : encodeWhole(this.opening, this.encodable(connection, this.statement));
+      if (connection.stream.writable) connection.stream.write(bytes);
+      return null;
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error));
     }
-    connection.stream.cork();
-    try {
-      if (connection.stream.writable) connection.stream.write(this.opening.bytes);
-      if (this.statement !== undefined) this.write(connection, this.statement, values);
-      connection.sync();
-    } finally {
-      connection.stream.uncork();
-    }
-    return null;
   }
 
-  private write(connection: Connection, statement: Statement, values: readonly unknown[]): void {
-    const name = statement.name ?? '';
-    if (name === '' || connection.parsedStatements[name] === undefined) {
-      connection.parse({ text: statement.text, name });
-      this.parsed = name !== '';
-    }
-    connection.bind({ statement: name, values });
-    connection.describe({ type: 'P', name: '' });
-    connection.execute({});
-    if (connection.stream.writable) connection.stream.write(COMMIT);
+  private encodable(connection: Connection, { name = '', text, values = [] }: Statement): Encodable {
+    // The register is pg's own, so that a name prepared here is known to its queries and the other way round.
+    const known = name === '' ? undefined : connection.parsedStatements[name];
+    if (known !== undefined && known !== text) throw new Error(`${name} names another prepared statement`);
+    if (values.length > MAX_VALUES)
+      throw new Error(`${values.length} values; PostgreSQL takes ${MAX_VALUES}`);
+    this.parsed = name !== '' && known === undefined;
+    return { name, text, values: values.map(prepareValue), parse: known === undefined };
   }
 
   /** Called by pg at each CommandComplete; only the statement's own belongs in the result. */
@@ -159,30 +133,6 @@ export function forget(client: pg.PoolClient, trip: RoundTrip): void {
   connection.close({ type: 'S', name });
 }
 
-/** Encodes statements without parameters, one Parse, Bind and Execute each, for {@link RoundTrip}. */
-export function encode(statements: readonly string[]): Opening {
-  return { bytes: Buffer.concat(statements.map(encodeOne)), count: statements.length };
-}
-
 function connectionOf(client: pg.PoolClient): Connection {
   return (client as unknown as { connection: Connection }).connection;
 }
-
-// Message formats: https://www.postgresql.org/docs/current/protocol-message-formats.html
-function encodeOne(sql: string): Buffer {
-  const parse = message('P', Buffer.from(`\0${sql}\0\0\0`));
-  return Buffer.concat([parse, EMPTY_BIND, EXECUTE_ALL]);
-}
-
-function message(type: string, body: Buffer): Buffer {
-  const head = Buffer.alloc(5);
-  head.write(type, 0, 'latin1');
-  head.writeInt32BE(body.length + 4, 1);
-  return Buffer.concat([head, body]);
-}
-
-// Unnamed portal and statement, no parameters, results as text.
-const EMPTY_BIND = message('B', Buffer.alloc(8));
-// Unnamed portal, all rows.
-const EXECUTE_ALL = message('E', Buffer.alloc(5));
-const COMMIT = encodeOne('COMMIT');
