@@ -27,8 +27,9 @@ export async function materialise(root: string, cacheDir?: string): Promise<stri
   const draft = `${copy}.draft-${randomBytes(6).toString('hex')}`;
   try {
     await cp(join(root, 'native'), join(draft, 'native'), { recursive: true, verbatimSymlinks: true });
-    makeLinks(draft);
+    // First of all, for the modes of a read-only package are copied with it.
     await openToAll(draft);
+    makeLinks(draft);
     await rename(draft, copy);
   } catch (error) {
     await rm(draft, { recursive: true, force: true });

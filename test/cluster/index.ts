@@ -22,7 +22,7 @@ export interface TestDatabase {
   readonly role: (prefix: string) => string;
 }
 
-const GONE_WITHIN_MS = 5_000;
+const GONE_WITHIN_MS = 3_000;
 let made = 0;
 
 interface Made {

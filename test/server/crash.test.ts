@@ -13,7 +13,7 @@ import {
   supervisorOf,
   untilGone,
 } from './another-process.ts';
-import { failure, kept, makePlace, run, settings } from './place.ts';
+import { failure, kept, makePlace, run, quick } from './place.ts';
 import type { Place } from './place.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -62,7 +62,7 @@ describe('our process ends', () => {
     '%s: the server is shut down in order',
     async (signal) => {
       const dir = place.seeded(`ended-by-${signal}`);
-      const other = anotherProcess({ dir, settings });
+      const other = anotherProcess({ dir, ...quick });
       const { url, dataDir } = await other.said;
       await run(url, `INSERT INTO kept VALUES ('after')`);
       const pid = postmasterPid(dataDir) ?? 0;
@@ -72,7 +72,7 @@ describe('our process ends', () => {
       await untilGone(supervisor);
       expect(lastLogLine(dir)).toContain('database system is shut down');
       expect(readdirSync(dir).sort()).toEqual(['data', 'postgres.log', 'server.json']);
-      const again = await embedded({ dir, settings });
+      const again = await embedded({ dir, ...quick });
       expect(await kept(again.url)).toEqual(['after', 'seed']);
       await again.stop();
     },
@@ -80,7 +80,7 @@ describe('our process ends', () => {
 
   test('the whole group of a terminal is interrupted: the server still shuts down in order', async () => {
     const dir = place.seeded('ctrl-c');
-    const other = anotherProcess({ dir, settings }, { detached: true });
+    const other = anotherProcess({ dir, ...quick }, { detached: true });
     const { dataDir } = await other.said;
     const pid = postmasterPid(dataDir) ?? 0;
     process.kill(-(other.child.pid ?? 0), 'SIGINT');
@@ -90,9 +90,9 @@ describe('our process ends', () => {
 
   test('killed while another still uses the server: it stays for the other', async () => {
     const dir = place.seeded('one-of-two');
-    const other = anotherProcess({ dir, settings });
+    const other = anotherProcess({ dir, ...quick });
     await other.said;
-    const mine = await embedded({ dir, settings });
+    const mine = await embedded({ dir, ...quick });
     expect(mine.attached).toBe(true);
     await other.end('SIGKILL');
     expect(await kept(mine.url)).toEqual(['seed']);
@@ -101,12 +101,12 @@ describe('our process ends', () => {
 
   test('killed during the start: nothing stays behind', async () => {
     const dir = place.seeded('killed-early');
-    const other = anotherProcess({ dir, settings });
+    const other = anotherProcess({ dir, ...quick });
     await expect.poll(() => postmasterPid(join(dir, 'data')), { timeout: 10_000, interval: 2 }).toBeDefined();
     const pid = postmasterPid(join(dir, 'data')) ?? 0;
     await other.end('SIGKILL');
     await untilGone(pid);
-    const again = await embedded({ dir, settings });
+    const again = await embedded({ dir, ...quick });
     expect(await kept(again.url)).toEqual(['seed']);
     await again.stop();
   });
@@ -115,12 +115,12 @@ describe('our process ends', () => {
 describe('the server or its supervisor is killed', () => {
   test('the postmaster: the next start recovers what was committed', async () => {
     const dir = place.seeded('postmaster-killed');
-    const server = await embedded({ dir, settings });
+    const server = await embedded({ dir, ...quick });
     await run(server.url, `INSERT INTO kept VALUES ('committed')`);
     const pid = postmasterPid(server.dataDir) ?? 0;
     process.kill(pid, 'SIGKILL');
     await untilGone(pid);
-    const again = await embedded({ dir, settings });
+    const again = await embedded({ dir, ...quick });
     expect(again.attached).toBe(false);
     expect(await kept(again.url)).toEqual(['committed', 'seed']);
     await server.stop();
@@ -130,7 +130,7 @@ describe('the server or its supervisor is killed', () => {
 
   test('the supervisor: whoever uses the server gives it a new one, which still stops it', async () => {
     const dir = place.seeded('supervisor-killed');
-    const other = anotherProcess({ dir, settings });
+    const other = anotherProcess({ dir, ...quick });
     const { dataDir, url } = await other.said;
     const pid = postmasterPid(dataDir) ?? 0;
     const control = join(dir, 'control.json');
@@ -145,13 +145,13 @@ describe('the server or its supervisor is killed', () => {
 
   test('the supervisor and all users at once: the next start takes the server over and stops it', async () => {
     const dir = place.seeded('both-killed');
-    const other = anotherProcess({ dir, settings });
+    const other = anotherProcess({ dir, ...quick });
     const { dataDir, url } = await other.said;
     const pid = postmasterPid(dataDir) ?? 0;
     const supervisor = supervisorOf(pid);
     await Promise.all([other.end('SIGKILL'), Promise.resolve(process.kill(supervisor, 'SIGKILL'))]);
     await untilGone(supervisor);
-    const again = await embedded({ dir, settings });
+    const again = await embedded({ dir, ...quick });
     expect([again.url, await kept(again.url)]).toEqual([runs(pid) ? url : again.url, ['seed']]);
     await again.stop();
     await untilGone(pid);
@@ -160,14 +160,14 @@ describe('the server or its supervisor is killed', () => {
 
   test('everything: the next start begins from the log', async () => {
     const dir = place.seeded('all-killed');
-    const other = anotherProcess({ dir, settings });
+    const other = anotherProcess({ dir, ...quick });
     const { dataDir, url } = await other.said;
     await run(url, `INSERT INTO kept VALUES ('committed')`);
     const pid = postmasterPid(dataDir) ?? 0;
     for (const victim of [supervisorOf(pid), pid]) process.kill(victim, 'SIGKILL');
     await other.end('SIGKILL');
     expect(postmasterPid(dataDir)).toBe(pid);
-    const again = await embedded({ dir, settings });
+    const again = await embedded({ dir, ...quick });
     expect([again.attached, await kept(again.url)]).toEqual([false, ['committed', 'seed']]);
     await again.stop();
   });
@@ -179,7 +179,7 @@ describe('a stale postmaster.pid', () => {
     const dead = spawn('true');
     await new Promise((resolve) => void dead.once('exit', resolve));
     leave(dir, dead.pid ?? 0);
-    const server = await embedded({ dir, settings });
+    const server = await embedded({ dir, ...quick });
     expect([server.attached, await kept(server.url)]).toEqual([false, ['seed']]);
     await server.stop();
   });
@@ -189,7 +189,7 @@ describe('a stale postmaster.pid', () => {
     const user = await serverUser();
     const foreign = spawn('sleep', ['60'], user === undefined ? {} : { uid: user.uid, gid: user.gid });
     leave(dir, foreign.pid ?? 0);
-    const server = await embedded({ dir, settings });
+    const server = await embedded({ dir, ...quick });
     expect([server.attached, await kept(server.url)]).toEqual([false, ['seed']]);
     await server.stop();
     expect(runs(foreign.pid ?? 0)).toBe(true);
@@ -197,10 +197,10 @@ describe('a stale postmaster.pid', () => {
   });
 
   test('of another server of the same machine is not mistaken for ours', async () => {
-    const neighbour = await embedded({ dir: place.seeded('neighbour'), settings });
+    const neighbour = await embedded({ dir: place.seeded('neighbour'), ...quick });
     const dir = place.seeded('beside');
     leave(dir, postmasterPid(neighbour.dataDir) ?? 0);
-    const server = await embedded({ dir, settings });
+    const server = await embedded({ dir, ...quick });
     expect([server.attached, server.port === neighbour.port]).toEqual([false, false]);
     await server.stop();
     expect(await kept(neighbour.url)).toEqual(['seed']);
@@ -211,7 +211,7 @@ describe('a stale postmaster.pid', () => {
     const dir = place.seeded('locked');
     for (const born of ['long ago', '']) {
       writeFileSync(join(dir, 'lock'), JSON.stringify({ pid: process.pid, born, nonce: 'other' }));
-      const server = await embedded({ dir, settings });
+      const server = await embedded({ dir, ...quick });
       await server.stop();
       expect(readdirSync(dir).sort()).toEqual(['data', 'postgres.log', 'server.json']);
     }
@@ -221,7 +221,7 @@ describe('a stale postmaster.pid', () => {
 describe('a first start is interrupted', () => {
   test('initdb is killed half-way with its starter: the next start begins clean', async () => {
     const dir = join(place.root, 'half');
-    const other = anotherProcess({ dir, settings });
+    const other = anotherProcess({ dir, ...quick });
     const drafts = (): string[] =>
       (existsSync(dir) ? readdirSync(dir) : []).filter((name) => name.startsWith('draft-'));
     const half = (): boolean => drafts().some((name) => isDirectory(join(dir, name, 'base')));
@@ -230,7 +230,7 @@ describe('a first start is interrupted', () => {
     for (const pid of processesWith(dir)) process.kill(pid, 'SIGKILL');
     expect(existsSync(join(dir, 'data'))).toBe(false);
     expect(drafts()).not.toEqual([]);
-    const server = await embedded({ dir, settings });
+    const server = await embedded({ dir, ...quick });
     expect(server.attached).toBe(false);
     expect(drafts()).toEqual([]);
     expect(await run(server.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
@@ -239,7 +239,7 @@ describe('a first start is interrupted', () => {
 
   test('initdb outlives its starter: the next start does not mind', async () => {
     const dir = join(place.root, 'outlived');
-    const other = anotherProcess({ dir, settings });
+    const other = anotherProcess({ dir, ...quick });
     await expect
       .poll(() => existsSync(dir) && readdirSync(dir).some((name) => name.startsWith('draft-')), {
         timeout: 10_000,
@@ -247,7 +247,7 @@ describe('a first start is interrupted', () => {
       })
       .toBe(true);
     await other.end('SIGKILL');
-    const server = await embedded({ dir, settings });
+    const server = await embedded({ dir, ...quick });
     expect(await run(server.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
     await server.stop();
   });
@@ -256,23 +256,23 @@ describe('a first start is interrupted', () => {
 describe.runIf(isRoot)('a full disk', () => {
   test('a first start says so and leaves nothing half made', async () => {
     await onSmallDisk('20m', async (dir) => {
-      expect((await failure(embedded({ dir, settings }))).message).toBe(diskFull(join(dir, 'data')));
+      expect((await failure(embedded({ dir, ...quick }))).message).toBe(diskFull(join(dir, 'data')));
       expect(readdirSync(dir)).toEqual(['server.json']);
     });
   });
 
   test('a later start says so, and starts when there is room again', async () => {
     await onSmallDisk('100m', async (dir) => {
-      const server = await embedded({ dir, settings });
+      const server = await embedded({ dir, ...quick });
       await run(server.url, `CREATE TABLE kept AS SELECT 'committed' AS word`);
       const pid = postmasterPid(server.dataDir) ?? 0;
       process.kill(pid, 'SIGKILL');
       await untilGone(pid);
       const ballast = join(dir, 'ballast');
       execFileSync('sh', ['-c', 'cat /dev/zero > "$1" 2>/dev/null || true', 'sh', ballast]);
-      expect((await failure(embedded({ dir, settings }))).code).toBe('HF_DISK_FULL');
+      expect((await failure(embedded({ dir, ...quick }))).code).toBe('HF_DISK_FULL');
       execFileSync('rm', [ballast]);
-      const again = await embedded({ dir, settings });
+      const again = await embedded({ dir, ...quick });
       expect(await kept(again.url)).toEqual(['committed']);
       await again.stop();
     });
@@ -286,7 +286,7 @@ const promisesEverything =
 
 test.skipIf(promisesEverything)('shared memory that the machine does not give is named', async () => {
   const dir = place.seeded('memory');
-  const error = await failure(embedded({ dir, settings: { ...settings, shared_buffers: '4TB' } }));
+  const error = await failure(embedded({ dir, major: quick.major, settings: { shared_buffers: '4TB' } }));
   expect(error.message).toBe(
     `folder ${dir}: this machine does not give the server the shared memory it asks for (shared_buffers). Free memory ` +
       'or raise the limit of the container, or give a smaller shared_buffers in settings. [HF_SERVER_MEMORY]',

@@ -14,7 +14,7 @@ import {
   supervisorOf,
   untilGone,
 } from './another-process.ts';
-import { failure, kept, makePlace, run, settings } from './place.ts';
+import { failure, kept, makePlace, run, quick } from './place.ts';
 import type { Place } from './place.ts';
 
 let place: Place;
@@ -43,7 +43,7 @@ describe('a first start', () => {
   test('gives a configured server in a path that breaks quoting', async () => {
     const cwd = join(place.root, `it's a "project" with $pace`);
     mkdirSync(cwd);
-    const server = await embedded({ cwd, settings: { work_mem: '7MB' } });
+    const server = await embedded({ cwd, major: quick.major, settings: { work_mem: '7MB' } });
     expect(server.dataDir).toBe(
       join(cwd, '.holdfast', `postgres-${Number.parseInt(server.version, 10)}`, 'data'),
     );
@@ -71,7 +71,7 @@ describe('a first start', () => {
   });
 
   test('orders text by code point and knows letters beyond ASCII', async () => {
-    const server = await embedded({ dir: place.seeded('locale'), settings });
+    const server = await embedded({ dir: place.seeded('locale'), ...quick });
     const rows = await run(
       server.url,
       `SELECT upper('ação') AS upper, 'Z' < 'a' AS by_code_point, getdatabaseencoding() AS encoding`,
@@ -82,7 +82,7 @@ describe('a first start', () => {
 
   test('keeps the password out of sight', async () => {
     const dir = place.seeded('secret');
-    const server = await embedded({ dir, settings });
+    const server = await embedded({ dir, ...quick });
     const { password } = new URL(server.url);
     expect(password.length).toBeGreaterThanOrEqual(32);
     const state = join(dir, 'server.json');
@@ -109,9 +109,9 @@ describe('a first start', () => {
 describe('sharing', () => {
   test('a second start joins, and the last one out stops the server', async () => {
     const dir = place.seeded('shared');
-    const first = await embedded({ dir, settings });
-    const second = await embedded({ dir, settings });
-    const other = anotherProcess({ dir, settings });
+    const first = await embedded({ dir, ...quick });
+    const second = await embedded({ dir, ...quick });
+    const other = anotherProcess({ dir, ...quick });
     const said = await other.said;
     expect([first.attached, second.attached, said.attached]).toEqual([false, true, true]);
     expect([second.url, said.url]).toEqual([first.url, first.url]);
@@ -127,8 +127,8 @@ describe('sharing', () => {
 
   test('two first starts at once make one server', async () => {
     const dir = join(place.root, 'rush');
-    const others = [anotherProcess({ dir, settings }), anotherProcess({ dir, settings })];
-    const here = await Promise.all([embedded({ dir, settings }), embedded({ dir, settings })]);
+    const others = [anotherProcess({ dir, ...quick }), anotherProcess({ dir, ...quick })];
+    const here = await Promise.all([embedded({ dir, ...quick }), embedded({ dir, ...quick })]);
     const said = [...here, ...(await Promise.all(others.map((other) => other.said)))];
     expect(new Set(said.map((one) => one.url)).size).toBe(1);
     expect(said.filter((one) => !one.attached)).toHaveLength(1);
@@ -140,9 +140,9 @@ describe('sharing', () => {
 
   test('a start while the last one leaves waits for the stop and starts anew', async () => {
     const dir = place.seeded('turn');
-    let server = await embedded({ dir, settings });
+    let server = await embedded({ dir, ...quick });
     for (let turn = 0; turn < 5; turn += 1) {
-      const [next] = await Promise.all([embedded({ dir, settings }), server.stop()]);
+      const [next] = await Promise.all([embedded({ dir, ...quick }), server.stop()]);
       expect(await kept(next.url)).toEqual(['seed']);
       server = next;
     }
@@ -151,7 +151,7 @@ describe('sharing', () => {
 
   test('two projects run side by side', async () => {
     const [left, right] = await Promise.all(
-      ['left', 'right'].map((name) => embedded({ dir: place.seeded(name), settings })),
+      ['left', 'right'].map((name) => embedded({ dir: place.seeded(name), ...quick })),
     );
     expect(left?.port).not.toBe(right?.port);
     await run(left?.url ?? '', `INSERT INTO kept VALUES ('left')`);
@@ -161,11 +161,11 @@ describe('sharing', () => {
 
   test('a copy of a folder whose server runs is a server of its own', async () => {
     const dir = place.seeded('original');
-    const original = await embedded({ dir, settings });
+    const original = await embedded({ dir, ...quick });
     await run(original.url, 'CHECKPOINT');
     const copy = join(place.root, 'copy');
     execFileSync('cp', ['-a', dir, copy]);
-    const server = await embedded({ dir: copy, settings });
+    const server = await embedded({ dir: copy, ...quick });
     expect(server.attached).toBe(false);
     expect(server.port).not.toBe(original.port);
     expect(await kept(server.url)).toEqual(['seed']);
@@ -174,21 +174,21 @@ describe('sharing', () => {
 
   test('a server that is kept running outlives its users until it is stopped', async () => {
     const dir = place.seeded('kept');
-    const other = anotherProcess({ dir, settings, keepRunning: true });
+    const other = anotherProcess({ dir, ...quick, keepRunning: true });
     const { url, dataDir } = await other.said;
     await other.end('SIGKILL');
-    const again = await embedded({ dir, settings });
+    const again = await embedded({ dir, ...quick });
     expect([again.attached, again.url]).toEqual([true, url]);
     await again.stop();
     expect(await kept(url)).toEqual(['seed']);
     const pid = postmasterPid(dataDir) ?? 0;
-    expect(await stopEmbedded({ dir })).toBe(true);
+    expect(await stopEmbedded({ dir, major: quick.major })).toBe(true);
     expect(runs(pid)).toBe(false);
-    expect(await stopEmbedded({ dir })).toBe(false);
+    expect(await stopEmbedded({ dir, major: quick.major })).toBe(false);
   });
 
   test('an ephemeral server takes its folder with it, also when its user is killed', async () => {
-    const other = anotherProcess({ ephemeral: true, settings });
+    const other = anotherProcess({ ephemeral: true, ...quick });
     const { dataDir } = await other.said;
     const pid = postmasterPid(dataDir) ?? 0;
     await other.end('SIGKILL');
@@ -202,24 +202,24 @@ describe('sharing', () => {
 describe('ports', () => {
   test('the port of last time is taken again', async () => {
     const dir = place.seeded('same-port');
-    const first = await embedded({ dir, settings });
+    const first = await embedded({ dir, ...quick });
     await first.stop();
-    const second = await embedded({ dir, settings });
+    const second = await embedded({ dir, ...quick });
     expect(second.port).toBe(first.port);
     await second.stop();
   });
 
   test('a foreign process on the port of last time: another is taken and remembered', async () => {
     const dir = place.seeded('taken-port');
-    const first = await embedded({ dir, settings });
+    const first = await embedded({ dir, ...quick });
     await first.stop();
     const foreign = await listening(first.port);
-    const second = await embedded({ dir, settings });
+    const second = await embedded({ dir, ...quick });
     expect(second.port).not.toBe(first.port);
     expect(await kept(second.url)).toEqual(['seed']);
     await second.stop();
     foreign.close();
-    const third = await embedded({ dir, settings });
+    const third = await embedded({ dir, ...quick });
     expect(third.port).toBe(second.port);
     await third.stop();
   });
@@ -228,7 +228,7 @@ describe('ports', () => {
     const dir = place.seeded('fixed-port');
     const foreign = await listening(0);
     const { port } = foreign.address() as { port: number };
-    const error = await failure(embedded({ dir, settings, port }));
+    const error = await failure(embedded({ dir, ...quick, port }));
     foreign.close();
     expect(error.message).toBe(
       `folder ${dir}: another process listens on its port. End that process or give another port. [HF_PORT_IN_USE]`,
@@ -241,7 +241,7 @@ describe('a folder that cannot be used', () => {
   test('data without their password', async () => {
     const dir = place.seeded('forgotten');
     rmSync(join(dir, 'server.json'));
-    const error = await failure(embedded({ dir, settings }));
+    const error = await failure(embedded({ dir, ...quick }));
     expect(error.message).toBe(
       `folder ${dir}: it holds data, but server.json with the password is missing or cannot be read. Put server.json ` +
         'back from a copy; or, to begin anew and lose the data, delete the folder. [HF_EMBEDDED_STATE]',
@@ -251,7 +251,7 @@ describe('a folder that cannot be used', () => {
   test('data of another major', async () => {
     const dir = place.seeded('older');
     writeFileSync(join(dir, 'data', 'PG_VERSION'), '12\n');
-    const error = await failure(embedded({ dir, settings }));
+    const error = await failure(embedded({ dir, ...quick }));
     expect([error.code, error.what.slice(0, 24)]).toEqual(['HF_EMBEDDED_MAJOR', 'PostgreSQL 12 wrote it, ']);
   });
 
@@ -259,13 +259,13 @@ describe('a folder that cannot be used', () => {
     const dir = join(place.root, 'foreign');
     mkdirSync(join(dir, 'data'), { recursive: true });
     writeFileSync(join(dir, 'server.json'), '{}');
-    expect((await failure(embedded({ dir, settings }))).code).toMatch(/^HF_EMBEDDED_(MAJOR|OWNER)$/);
+    expect((await failure(embedded({ dir, ...quick }))).code).toMatch(/^HF_EMBEDDED_(MAJOR|OWNER)$/);
   });
 
   test('a file where the folder should be', async () => {
     const file = join(place.root, 'file');
     writeFileSync(file, '');
-    const error = await failure(embedded({ dir: join(file, 'server'), settings }));
+    const error = await failure(embedded({ dir: join(file, 'server'), ...quick }));
     expect(error.message).toBe(
       `folder ${join(file, 'server')}: a file stands where a folder is needed. Move the file away or name another ` +
         'folder. [HF_EMBEDDED_FOLDER]',
@@ -273,7 +273,9 @@ describe('a folder that cannot be used', () => {
   });
 
   test('a setting that the server refuses is named by the server', async () => {
-    const error = await failure(embedded({ dir: place.seeded('setting'), settings: { wal_level: 'lots' } }));
+    const error = await failure(
+      embedded({ dir: place.seeded('setting'), major: quick.major, settings: { wal_level: 'lots' } }),
+    );
     expect([error.code, error.what]).toEqual([
       'HF_EMBEDDED_START',
       'PostgreSQL did not start: invalid value for parameter "wal_level": "lots".',
@@ -282,10 +284,10 @@ describe('a folder that cannot be used', () => {
 
   test('a moved project is the same project', async () => {
     const dir = place.seeded('here');
-    const before = await embedded({ dir, settings });
+    const before = await embedded({ dir, ...quick });
     await before.stop();
     renameSync(dir, join(place.root, 'there'));
-    const after = await embedded({ dir: join(place.root, 'there'), settings });
+    const after = await embedded({ dir: join(place.root, 'there'), ...quick });
     expect(after.url).toBe(before.url);
     await after.stop();
   });

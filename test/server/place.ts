@@ -15,7 +15,10 @@ export interface Place {
 }
 
 /** Faster than the default, and no test here pulls the plug. */
-export const settings = { fsync: 'off' };
+export const settings = { fsync: 'off', shared_buffers: '16MB' };
+
+/** The options of a server in these tests: quick, and of the major that the run is for. */
+export const quick = { settings, major: Number(process.env['HOLDFAST_TEST_PG'] ?? 18) };
 
 /** Makes the folder and the first server in it. */
 export async function makePlace(prefix: string): Promise<Place> {
@@ -23,7 +26,7 @@ export async function makePlace(prefix: string): Promise<Place> {
   // The account of the server must be able to pass through.
   chmodSync(root, 0o711);
   const seed = join(root, 'seed');
-  const server = await embedded({ dir: seed, settings });
+  const server = await embedded({ dir: seed, ...quick });
   await run(server.url, `CREATE TABLE kept (word text); INSERT INTO kept VALUES ('seed')`);
   await server.stop();
   return {

@@ -16,7 +16,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { embedded } from '../../src/server/index.ts';
 import { serverUser } from '../../src/server/user.ts';
 import { anotherProcess, postmasterPid } from './another-process.ts';
-import { run, settings } from './place.ts';
+import { run, quick } from './place.ts';
 
 // An account that every Linux has and nobody uses.
 const ORDINARY = { uid: 1, gid: 1 };
@@ -41,7 +41,7 @@ describe.runIf(process.getuid?.() === 0)('as root', () => {
     const user = await serverUser();
     const dir = join(root, 'open', 'server');
     chmodSync(root, 0o711);
-    const server = await embedded({ dir, settings });
+    const server = await embedded({ dir, ...quick });
     expect(owner(postmasterPid(server.dataDir) ?? 0)).toBe(user?.uid);
     expect([statSync(server.dataDir).uid, statSync(join(dir, 'server.json')).uid]).toEqual([user?.uid, 0]);
     expect(server.notes).toEqual([`The server runs as ${user?.name}, because PostgreSQL refuses root.`]);
@@ -52,7 +52,7 @@ describe.runIf(process.getuid?.() === 0)('as root', () => {
     chmodSync(root, 0o711);
     const cwd = join(root, 'closed project');
     mkdirSync(cwd, { mode: 0o700 });
-    const server = await embedded({ cwd, settings });
+    const server = await embedded({ cwd, ...quick });
     elsewhere.push(dirname(server.dataDir));
     const folder = join(cwd, '.holdfast', basename(server.dataDir));
     expect(server.dataDir).toMatch(/^\/var\/lib\/holdfast\/closed_project-[0-9a-f]{10}\/postgres-\d+$/);
@@ -65,7 +65,7 @@ describe.runIf(process.getuid?.() === 0)('as root', () => {
 
     const moved = join(root, 'moved project');
     renameSync(cwd, moved);
-    const after = await embedded({ cwd: moved, settings });
+    const after = await embedded({ cwd: moved, ...quick });
     expect([after.dataDir, await run(after.url, 'SELECT one FROM kept')]).toEqual([
       server.dataDir,
       [{ one: 1 }],
@@ -76,10 +76,10 @@ describe.runIf(process.getuid?.() === 0)('as root', () => {
   test('a copy of a closed project gets data of its own', async () => {
     const [cwd, copy] = [join(root, 'first'), join(root, 'second')];
     mkdirSync(cwd, { mode: 0o700 });
-    const first = await embedded({ cwd, settings });
+    const first = await embedded({ cwd, ...quick });
     elsewhere.push(dirname(first.dataDir));
     execFileSync('cp', ['-a', cwd, copy]);
-    const second = await embedded({ cwd: copy, settings });
+    const second = await embedded({ cwd: copy, ...quick });
     elsewhere.push(dirname(second.dataDir));
     expect(second.attached).toBe(false);
     expect(second.dataDir).not.toBe(first.dataDir);
@@ -91,21 +91,21 @@ describe.runIf(process.getuid?.() === 0)('as root', () => {
     const cwd = join(root, 'users');
     mkdirSync(cwd);
     execFileSync('chown', [`${ORDINARY.uid}:${ORDINARY.gid}`, cwd]);
-    const theirs = anotherProcess({ cwd, settings }, { ...ORDINARY, env: { HOME: cwd } });
+    const theirs = anotherProcess({ cwd, ...quick }, { ...ORDINARY, env: { HOME: cwd } });
     const said = await theirs.said;
     expect(said.code).toBeUndefined();
     expect(owner(postmasterPid(said.dataDir) ?? 0)).toBe(ORDINARY.uid);
-    const joined = await embedded({ cwd, settings });
+    const joined = await embedded({ cwd, ...quick });
     expect([joined.attached, joined.url]).toEqual([true, said.url]);
     await theirs.end('SIGKILL');
     await joined.stop();
 
-    const ours = await embedded({ cwd, settings });
+    const ours = await embedded({ cwd, ...quick });
     expect(owner(postmasterPid(ours.dataDir) ?? 0)).toBe(ORDINARY.uid);
     expect(ours.url).toBe(said.url);
     await ours.stop();
 
-    const again = anotherProcess({ cwd, settings }, { ...ORDINARY, env: { HOME: cwd } });
+    const again = anotherProcess({ cwd, ...quick }, { ...ORDINARY, env: { HOME: cwd } });
     expect((await again.said).url).toBe(said.url);
     await again.end('SIGKILL');
     await expect
@@ -116,8 +116,8 @@ describe.runIf(process.getuid?.() === 0)('as root', () => {
   test('data that root’s server made are not an ordinary user’s', async () => {
     chmodSync(root, 0o711);
     const dir = join(root, 'roots');
-    await (await embedded({ dir, settings })).stop();
-    const theirs = anotherProcess({ dir, settings }, ORDINARY);
+    await (await embedded({ dir, ...quick })).stop();
+    const theirs = anotherProcess({ dir, ...quick }, ORDINARY);
     expect((await theirs.said).code).toBe('HF_EMBEDDED_OWNER');
     await theirs.end('SIGTERM');
   });
@@ -127,7 +127,7 @@ describe.runIf(process.getuid?.() === 0)('as root', () => {
     const cwd = join(root, 'nameless');
     mkdirSync(cwd);
     execFileSync('chown', [`${NAMELESS.uid}:${NAMELESS.gid}`, cwd]);
-    const theirs = anotherProcess({ cwd, settings }, { ...NAMELESS, env: { HOME: cwd } });
+    const theirs = anotherProcess({ cwd, ...quick }, { ...NAMELESS, env: { HOME: cwd } });
     expect((await theirs.said).code).toBe('HF_SERVER_USER');
     await theirs.end('SIGTERM');
   });
