@@ -32,11 +32,28 @@ import type { Rule } from './rules/rule.ts';
 import { allows, highestVersion, parseVersion, raisedPart, type Version } from './semver.ts';
 import { CHANNELS, type Channel } from './tables/columns.ts';
 
-/** What is to be checked. */
+/** What is read before anything is opened. */
+export interface Input {
+  readonly rules: RuleFile;
+  readonly catalogue: Catalogue;
+  /** Must be called when the rows are no longer needed. */
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Reads the rules and looks through the catalogue, so that a wrong path or rule shows before a server is started.
+ * @throws HoldfastError HF_RULES, HF_RULES_FILE, HF_CATALOGUE_…
+ */
+export async function readInput(of: { readonly file: string; readonly rules: string }): Promise<Input> {
+  const rules = await loadRulesFile(of.rules);
+  const opened = await openCatalogue(of.file);
+  const catalogue = opened.mapped(mappingOf(opened, rules.mapping));
+  return { rules, catalogue, close: opened.close };
+}
+
+/** What is to be checked, and for whom. */
 export interface CheckRequest {
-  readonly file: string;
-  /** The rule file. */
-  readonly rules: string;
+  readonly input: Input;
   /** Where the corrected file goes; without it none is written. */
   readonly out?: string;
   /** Instead of the rule file's own channel. */
@@ -57,34 +74,28 @@ export interface Checked {
 /**
  * Checks a file: makes the tenant and the rule set if they are not there, publishes the rules if they changed, runs them,
  * and writes the corrected file under its name once it is whole.
- * @throws HoldfastError of reading rules and catalogue, and of the operations
+ * @throws HoldfastError of the operations; HF_VALIDAHUB_OUT when the corrected file cannot be written
  */
 export async function check(hub: Hub, request: CheckRequest): Promise<Checked> {
-  const rules = await loadRulesFile(request.rules);
+  const { rules, catalogue } = request.input;
   const channel = channelOf(request.channel ?? rules.channel);
-  const opened = await openCatalogue(request.file);
-  try {
-    await ensureTenant(hub, request);
-    const { setId, published } = await ensureRules(hub, { request, rules, channel });
-    const mapping = mappingOf(opened, rules.mapping);
-    const catalogue = opened.mapped(mapping);
-    const total = request.onRows === undefined ? 0 : await countRows(catalogue);
-    const result = await applyRules(hub, {
-      tenant: request.tenant,
-      source: catalogue,
-      rules: { setId },
-      mapping,
-      by: request.by,
-      onProgress: ({ rows }) => request.onRows?.(rows, total),
-    });
-    const out =
-      request.out === undefined
-        ? null
-        : await writeOut(hub, { ...request, out: request.out, catalogue, result });
-    return { result, published, out };
-  } finally {
-    await opened.close();
-  }
+  await ensureTenant(hub, request);
+  const { setId, published } = await ensureRules(hub, { request, rules, channel });
+  const total = request.onRows === undefined ? 0 : await countRows(catalogue);
+  const result = await applyRules(hub, {
+    tenant: request.tenant,
+    source: catalogue,
+    rules: { setId },
+    mapping: mappingOf(catalogue, rules.mapping),
+    by: request.by,
+    onProgress: ({ rows }) => request.onRows?.(rows, total),
+  });
+  const { out } = request;
+  return {
+    result,
+    published,
+    out: out === undefined ? null : await writeOut(hub, { ...request, out, catalogue, result }),
+  };
 }
 
 function channelOf(channel: string): Channel {

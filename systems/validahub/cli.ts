@@ -2,7 +2,7 @@
 // Exit codes: 0 no row has errors, 1 some rows have, 2 the file could not be checked.
 import { parseArgs } from 'node:util';
 import { HoldfastError } from 'holdfast';
-import { check, type Checked } from './check.ts';
+import { check, readInput, type Checked } from './check.ts';
 import { openHome, type Home } from './home.ts';
 import { renderReport } from './rules/render.ts';
 import { progressLine, type ProgressLine } from './progress.ts';
@@ -108,23 +108,30 @@ function usage(what: string): HoldfastError {
 }
 
 async function run(asked: Asked, line: ProgressLine): Promise<{ checked: Checked; home: Home }> {
-  const { out, channel, ...rest } = asked;
-  const home = await openHome({
-    cwd: process.cwd(),
-    env: process.env,
-    now: () => new Date(),
-    onStage: line.show,
-  });
+  const { out, channel, tenant, by } = asked;
+  const input = await readInput(asked);
   try {
-    const checked = await check(home.hub, {
-      ...rest,
-      ...(out === undefined ? {} : { out }),
-      ...(channel === undefined ? {} : { channel }),
-      onRows: (rows, of) => line.show('rows', rows, of),
+    const home = await openHome({
+      cwd: process.cwd(),
+      env: process.env,
+      now: () => new Date(),
+      onStage: line.show,
     });
-    return { checked, home };
+    try {
+      const checked = await check(home.hub, {
+        input,
+        tenant,
+        by,
+        ...(out === undefined ? {} : { out }),
+        ...(channel === undefined ? {} : { channel }),
+        onRows: (rows, of) => line.show('rows', rows, of),
+      });
+      return { checked, home };
+    } finally {
+      await home.leave();
+    }
   } finally {
-    await home.leave();
+    await input.close();
   }
 }
 
