@@ -115,6 +115,10 @@ describe('who a session speaks for', () => {
       expect(inside.rowCount).toBe(0);
     }
     expect((await app.session({ tenant: 't1' }).query('SELECT 1 FROM notes')).rowCount).toBe(NOTES_EACH);
+    // The server would store both of the first two as the same text, and cannot store the third.
+    for (const tenant of ['t\ud800', 't\udfff', 't\0']) {
+      expect(thrown(() => app.session({ tenant })).code).toBe('HF_TENANT');
+    }
     await app.close();
   });
 
@@ -205,6 +209,25 @@ describe('round trips', () => {
     await app.close();
     await relay.close();
   });
+});
+
+test('a prepared statement is kept on the connection, and prepared anew after it failed', async ({
+  open,
+}) => {
+  const { app } = await open({ maxConnections: 1, prepare: true });
+  const session = app.session({ tenant: 't1' });
+  const divide = 'SELECT 1 / $1::int AS n';
+  const kept = 'SELECT count(*)::int AS n FROM pg_prepared_statements WHERE statement = $1';
+  const prepared = async (): Promise<unknown> => (await session.query(kept, [divide])).rows;
+  expect(await caught(session.query(divide, [0]))).toMatchObject({ code: '22012' });
+  expect(await prepared()).toEqual([{ n: 0 }]);
+  for (let times = 0; times < 2; times += 1) {
+    expect((await session.query(divide, [1])).rows).toEqual([{ n: 1 }]);
+    expect(await prepared()).toEqual([{ n: 1 }]);
+  }
+  const inside = await session.transaction((_tx, query) => query(divide, [1]));
+  expect(inside.rows).toEqual([{ n: 1 }]);
+  expect(await prepared()).toEqual([{ n: 1 }]);
 });
 
 describe('retry', () => {
