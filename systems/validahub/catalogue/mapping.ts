@@ -71,8 +71,7 @@ export function mappingErrors(mapping: unknown): (readonly [path: string, messag
  */
 export function columnsOf(headers: readonly string[], mapping: Mapping = {}): Column[] {
   const names = uniqueNames(headers);
-  const wanted = new Map(Object.entries(mapping).map(([column, field]) => [foldName(column), field]));
-  const fields = names.map((name) => wanted.get(foldName(name)));
+  const fields = mappedFields(names, mapping);
   const taken = new Set(fields);
   return names.map((name, index) => ({
     index,
@@ -80,6 +79,17 @@ export function columnsOf(headers: readonly string[], mapping: Mapping = {}): Co
     name,
     field: fields[index] ?? ownField(name, taken),
   }));
+}
+
+// The column of exactly that name, else the first one that differs in case, accents and punctuation only.
+function mappedFields(names: readonly string[], mapping: Mapping): (CanonicalField | undefined)[] {
+  const fields: (CanonicalField | undefined)[] = names.map(() => undefined);
+  for (const [column, field] of Object.entries(mapping)) {
+    const exact = names.indexOf(column.trim());
+    const at = exact >= 0 ? exact : names.findIndex((name) => foldName(name) === foldName(column));
+    if (at >= 0) fields[at] = field;
+  }
+  return fields;
 }
 
 /** What the columns that have no canonical field might be; best guess first, each field once. */

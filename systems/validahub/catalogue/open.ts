@@ -46,7 +46,8 @@ export interface Catalogue {
 /**
  * Opens a CSV file with a header line.
  * @param source a path, or a stream of bytes (spooled to a private temporary file until `close`).
- * @throws HoldfastError HF_CATALOGUE_MISSING, HF_CATALOGUE_EMPTY, HF_CATALOGUE_QUOTE (a quoted cell never ends).
+ * @throws HoldfastError HF_CATALOGUE_MISSING, HF_CATALOGUE_UPLOAD (the stream broke off), HF_CATALOGUE_EMPTY,
+ * HF_CATALOGUE_QUOTE (a quoted cell never ends).
  */
 export async function openCatalogue(
   source: string | Readable,
@@ -57,12 +58,24 @@ export async function openCatalogue(
   const close = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
     const path = join(folder, 'catalogue.csv');
-    await pipeline(source, createWriteStream(path, { mode: 0o600 }));
+    await keep(source, path);
     return await openFile(path, { name: 'catalogue', ...options }, close);
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+async function keep(source: Readable, path: string): Promise<void> {
+  await pipeline(source, createWriteStream(path, { mode: 0o600 })).catch((cause: unknown) => {
+    throw new HoldfastError({
+      code: 'HF_CATALOGUE_UPLOAD',
+      subject: 'catalogue',
+      what: 'The upload broke off, or there was no room to keep it.',
+      fix: 'Send the file again.',
+      cause,
+    });
+  });
 }
 
 async function openFile(path: string, options: OpenOptions, close: () => Promise<void>): Promise<Catalogue> {
@@ -101,7 +114,7 @@ const HEAD_BYTES = 256 * 1024;
 
 async function scanFile(path: string, options: OpenOptions & { readonly name: string }): Promise<Scan> {
   const { size, mtimeMs } = await statFile(path, options.name);
-  const head = await readHead(path);
+  const head = await readHead(path, options.name);
   const mark = byteOrderMark(head);
   const skip = mark?.length ?? 0;
   const told = options.encoding ?? mark?.encoding;
@@ -134,21 +147,20 @@ async function scanFile(path: string, options: OpenOptions & { readonly name: st
 
 async function statFile(path: string, name: string): Promise<{ size: number; mtimeMs: number }> {
   const found = await stat(path).catch((cause: unknown) => {
-    throw new HoldfastError({
-      code: 'HF_CATALOGUE_MISSING',
-      subject: `catalogue ${name}`,
-      what: 'The file cannot be opened.',
-      fix: 'Give the path of a CSV file that exists and may be read.',
-      cause,
-    });
+    throw unreadableFile(name, cause);
   });
+  if (!found.isFile()) throw unreadableFile(name, undefined);
   if (found.size === 0) throw emptyFile(name);
   return found;
 }
 
-async function readHead(path: string): Promise<Buffer> {
+async function readHead(path: string, name: string): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of createReadStream(path, { end: HEAD_BYTES - 1 })) chunks.push(chunk as Buffer);
+  try {
+    for await (const chunk of createReadStream(path, { end: HEAD_BYTES - 1 })) chunks.push(chunk as Buffer);
+  } catch (cause) {
+    throw unreadableFile(name, cause);
+  }
   return Buffer.concat(chunks);
 }
 
@@ -177,6 +189,16 @@ function refuseOpenQuote(shape: Shape, name: string): void {
     subject: `catalogue ${name}, line ${shape.openedOn}`,
     what: 'A quoted cell starts here and never ends.',
     fix: 'Close the quote, or write a quote inside a cell twice.',
+  });
+}
+
+function unreadableFile(name: string, cause: unknown): HoldfastError {
+  return new HoldfastError({
+    code: 'HF_CATALOGUE_MISSING',
+    subject: `catalogue ${name}`,
+    what: 'The file cannot be opened.',
+    fix: 'Give the path of a CSV file that exists and may be read.',
+    cause,
   });
 }
 

@@ -25,6 +25,7 @@ const LAYERS = 10;
  * Time is linear in the length of the text.
  */
 export function stripHtml(value: string): string | null {
+  if (!/[<&]/.test(value)) return value;
   let before = value;
   for (let layer = 0; layer < LAYERS; layer += 1) {
     const after = stripOnce(before);

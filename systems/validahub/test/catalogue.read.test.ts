@@ -257,7 +257,9 @@ describe('the file', () => {
   });
 
   test('must exist and have a header', async () => {
-    await expect(openCatalogue('/nowhere/x.csv')).rejects.toMatchObject({ code: 'HF_CATALOGUE_MISSING' });
+    for (const path of ['/nowhere/x.csv', tmpdir()]) {
+      await expect(openCatalogue(path)).rejects.toMatchObject({ code: 'HF_CATALOGUE_MISSING' });
+    }
     for (const content of ['', '\n\n', '\uFEFF']) {
       await expect(upload(content)).rejects.toMatchObject({ code: 'HF_CATALOGUE_EMPTY' });
     }
@@ -265,6 +267,8 @@ describe('the file', () => {
   });
 
   test('that fails while it is uploaded leaves nothing behind', async () => {
-    await expect(openCatalogue(Readable.from(brokenOff()))).rejects.toThrow('The line was cut.');
+    await expect(openCatalogue(Readable.from(brokenOff()))).rejects.toMatchObject({
+      code: 'HF_CATALOGUE_UPLOAD',
+    });
   });
 });

@@ -202,6 +202,11 @@ describe('columns', () => {
     expect(columns.map((column) => column.field)).toEqual(['title', 'brand (column)', 'brand', 'Cor']);
   });
 
+  test('no two columns get one field', () => {
+    const columns = columnsOf(['Titulo', 'Título', 'título'], { Título: 'title' });
+    expect(columns.map((column) => column.field)).toEqual(['Titulo', 'title', 'título_2']);
+  });
+
   test('suggestions name each field once, the surest column first', () => {
     const columns = columnsOf([
       'Nome do produto',

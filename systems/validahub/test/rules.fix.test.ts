@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseDecimal, roundDecimal } from '../rules/decimal.ts';
 import { truncateAtWord } from '../rules/fix.ts';
 import { stripHtml } from '../rules/html.ts';
+import { nearestIn } from '../rules/nearest.ts';
 import { fixing, planOf, rule, runAll, table } from './engine.ts';
 import { seeded } from './random.ts';
 
@@ -151,6 +152,46 @@ describe('what a correction says of itself', () => {
     });
   });
 });
+
+test('the nearest value is the one a full search finds', () => {
+  const random = seeded(23);
+  const letters = ['a', 'b', 'c', 'é', ' '];
+  for (let i = 0; i < 300; i += 1) {
+    const values = Array.from({ length: 1 + random.below(6) }, () => random.text(letters, 26));
+    const value = random.text(letters, 26);
+    expect([value, values, nearestIn(values)(value)?.value ?? null]).toEqual([
+      value,
+      values,
+      nearestByFullTable(value, values),
+    ]);
+  }
+});
+
+// The textbook table, without bounds.
+function editDistance(a: string, b: string): number {
+  const table = [Array.from({ length: b.length + 1 }, (_, j) => j)];
+  for (let i = 1; i <= a.length; i += 1) {
+    const above = table[i - 1] as number[];
+    const row = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const change = (above[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      row.push(Math.min(change, (above[j] as number) + 1, (row[j - 1] as number) + 1));
+    }
+    table.push(row);
+  }
+  return table[a.length]?.[b.length] as number;
+}
+
+const fold = (text: string): string => text.replaceAll('é', 'e').replace(/ +/g, ' ').trim();
+
+function nearestByFullTable(value: string, values: readonly string[]): string | null {
+  const ranked = [...new Set(values)]
+    .map((other) => ({ other, distance: editDistance(fold(value), fold(other)) }))
+    .sort((a, b) => a.distance - b.distance);
+  const [first, second] = ranked;
+  if (first === undefined || first.distance > Math.floor(fold(value).length / 4)) return null;
+  return second?.distance === first.distance ? null : first.other;
+}
 
 describe('functions of text', () => {
   test('truncateAtWord cuts at a word, within a long word only if it must, and never splits a character', () => {
