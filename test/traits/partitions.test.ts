@@ -11,6 +11,7 @@ import {
   timestamp,
   unique,
 } from 'drizzle-orm/pg-core';
+import type { ClientBase } from 'pg';
 import { describe, expect } from 'vitest';
 import { database, type DefinitionError } from '../../src/define/index.ts';
 import type { Settlement } from '../../src/define/trait.ts';
@@ -77,8 +78,10 @@ async function boundsOf(db: TestDatabase, table: string): Promise<string[]> {
   return rows.map(({ name, bounds }) => `${name} ${bounds}`);
 }
 
+const at = (iso: string): number => Date.parse(iso);
+const months = (...names: string[]) => names.map((month) => ({ name: `events_y${month}_recent` }));
+
 describe('periods', () => {
-  const at = (iso: string): number => Date.parse(iso);
   test('start and name of each kind, in UTC', () => {
     const now = at('2027-01-01T00:30:00Z');
     const cases = (['day', 'week', 'month', 'year'] as const).map((every) => {
@@ -175,31 +178,42 @@ test('a partition copies defaults, generated values, identity and keys, and no i
   expect(checks).toEqual([]);
 });
 
+async function locksHeldAfter(
+  client: ClientBase,
+  statement: string,
+): Promise<{ relname: string; mode: string }[]> {
+  await client.query('BEGIN');
+  await client.query(statement);
+  const { rows } = await client.query(`
+    SELECT DISTINCT c.relname, l.mode FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+    WHERE l.pid = pg_backend_pid() AND c.relname IN ('events', 'owners', 'notes', 'events_y2026m11')
+      AND c.relnamespace = 'locks'::regnamespace ORDER BY 1, 2`);
+  return rows;
+}
+
 test('the parent is locked SHARE UPDATE EXCLUSIVE, and what its keys point at SHARE ROW EXCLUSIVE, as the step says', async ({
   db,
 }) => {
   const { tables, trait } = wide('locks');
   const definition = database('locks', { tables, traits: [trait] });
   await stand(db, definition, NOW);
-  const [first] = (await trait.settle?.({
-    model: definition.model,
-    query: async (text, values) => db.query(text, values && [...values]),
-    now: new Date('2026-12-21'),
-  })) as readonly Settlement[];
+  const settlements: readonly Settlement[] =
+    (await trait.settle?.({
+      model: definition.model,
+      query: async (text, values) => db.query(text, values && [...values]),
+      now: new Date('2026-12-21'),
+    })) ?? [];
+  const [first] = settlements;
   expect(first?.statements).toHaveLength(1);
   expect(first?.statements[0]).toMatchObject({
     lock: 'SHARE ROW EXCLUSIVE',
     on: { schema: 'locks', name: 'owners' },
   });
   const client = await db.pool.connect();
-  await client.query('BEGIN');
-  await client.query(first?.statements[0]?.sql ?? '');
-  const { rows } = await client.query(`
-    SELECT DISTINCT c.relname, l.mode FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
-    WHERE l.pid = pg_backend_pid() AND c.relname IN ('events', 'owners', 'notes', 'events_y2026m11') AND c.relnamespace = 'locks'::regnamespace ORDER BY 1, 2`);
-  await client.query('ROLLBACK');
-  client.release();
-  const strongest = rows.filter(({ mode }) => !/AccessShare|RowShare/.test(mode));
+  const held = await locksHeldAfter(client, first?.statements[0]?.sql ?? '').finally(() =>
+    client.release(true),
+  );
+  const strongest = held.filter(({ mode }) => !/AccessShare|RowShare/.test(mode));
   expect(strongest).toEqual([
     { relname: 'events', mode: 'ShareUpdateExclusiveLock' },
     { relname: 'notes', mode: 'ShareRowExclusiveLock' },
@@ -220,12 +234,12 @@ test('bounds are the same instants whatever zone and date style a session or the
   ];
   for (const [at, prepare] of sessions.entries()) {
     const month = new Date(Date.UTC(2026, 11 + at, 28, 23));
-    const made = await settle(db, definition, month, prepare);
+    const made = await settle(db, definition, { now: month, prepare });
     expect(made).toHaveLength(1);
-    expect(await settle(db, definition, month, prepare)).toEqual([]);
+    expect(await settle(db, definition, { now: month, prepare })).toEqual([]);
   }
   await db.query(`ALTER DATABASE "${db.name}" SET TimeZone = 'Asia/Kathmandu'`);
-  expect(await settle(db, definition, new Date('2027-06-15'), 'SELECT 1')).toHaveLength(4);
+  expect(await settle(db, definition, { now: new Date('2027-06-15'), prepare: 'SELECT 1' })).toHaveLength(4);
   await db.query(`ALTER DATABASE "${db.name}" RESET TimeZone`);
   const bounds = await boundsOf(db, 'zones.events');
   expect(bounds).toHaveLength(10);
@@ -329,7 +343,10 @@ test('date and timestamp columns have bounds without a zone', async ({ db }) => 
     `weeks_y2026w47 FOR VALUES FROM ('2026-11-16 00:00:00') TO ('2026-11-23 00:00:00')`,
   ]);
   expect(
-    await settle(db, definition, NOW, `SET TimeZone = 'Asia/Kathmandu'; SET DateStyle = 'SQL, DMY'`),
+    await settle(db, definition, {
+      now: NOW,
+      prepare: `SET TimeZone = 'Asia/Kathmandu'; SET DateStyle = 'SQL, DMY'`,
+    }),
   ).toEqual([]);
 });
 
@@ -348,7 +365,6 @@ test('hot indexes stand on the newest partitions, are rebuilt when invalid and g
   const recent = (): Promise<{ name: string }[]> =>
     db.query(`SELECT c.relname AS name FROM pg_class c JOIN pg_index x ON x.indexrelid = c.oid AND x.indisvalid
       WHERE c.relnamespace = 'hot'::regnamespace AND c.relname LIKE '%recent' ORDER BY 1`);
-  const months = (...names: string[]) => names.map((month) => ({ name: `events_y${month}_recent` }));
   expect(await recent()).toEqual(months('2026m10', '2026m11', '2026m12'));
   await db.query(
     `UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'hot.events_y2026m11_recent'::regclass`,

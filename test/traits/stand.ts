@@ -4,7 +4,7 @@ import { lower } from '../../src/build/lower.ts';
 import { load } from '../../src/build/load.ts';
 import { roleSteps } from '../../src/build/roles.ts';
 import type { Definition } from '../../src/define/index.ts';
-import type { Settlement } from '../../src/define/trait.ts';
+import type { SettleContext, Settlement } from '../../src/define/trait.ts';
 
 import type { TestDatabase } from '../cluster/index.ts';
 
@@ -24,27 +24,25 @@ export async function stand(
   return settle(db, definition, now);
 }
 
-/** Runs what the definition's traits miss at the given time. `prepare` is run first in the session. */
+/** Runs what the definition's traits miss at the given time, in a session that `prepare` was run in first. */
 export async function settle(
   db: TestDatabase,
   definition: Definition,
-  now: Date,
-  prepare = 'SET search_path = pg_catalog',
+  at: Date | { readonly now: Date; readonly prepare: string },
 ): Promise<Settlement[]> {
+  const { now, prepare } = at instanceof Date ? { now: at, prepare: 'SET search_path = pg_catalog' } : at;
   const client = new Client(db.url);
   await client.connect();
+  const query: SettleContext['query'] = async (sql, values) =>
+    (await client.query(sql, values && [...values])).rows;
   try {
     await client.query(prepare);
     const all: Settlement[] = [];
     for (const trait of definition.traits) {
-      const settlements =
-        (await trait.settle?.({
-          model: definition.model,
-          query: async (sql, values) => (await client.query(sql, values && [...values])).rows,
-          now,
-        })) ?? [];
-      for (const { statements } of settlements) for (const { sql } of statements) await client.query(sql);
-      all.push(...settlements);
+      const missing = (await trait.settle?.({ model: definition.model, query, now })) ?? [];
+      const statements = missing.flatMap((settlement) => settlement.statements);
+      for (const { sql } of statements) await client.query(sql);
+      all.push(...missing);
     }
     return all;
   } finally {
@@ -61,17 +59,16 @@ export async function sessionAs(db: TestDatabase, role: string): Promise<Client>
   return client;
 }
 
-/** Rows as one tenant sees them: a transaction with the setting, as `use/` opens it. */
+/** Runs one statement as a tenant, in a transaction with the setting `app.tenant`, as `use/` opens it. */
 export async function asTenant<Row extends object>(
   client: Client,
   tenant: string,
-  sql: string,
-  values: unknown[] = [],
+  statement: string,
 ): Promise<Row[]> {
   await client.query('BEGIN');
   try {
     await client.query("SELECT set_config('app.tenant', $1, true)", [tenant]);
-    const { rows } = await client.query(sql, values);
+    const { rows } = await client.query(statement);
     await client.query('COMMIT');
     return rows as Row[];
   } catch (error) {
