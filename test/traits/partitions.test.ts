@@ -419,7 +419,6 @@ test('a partition is protected like its parent and nobody is granted it, default
   expect((await refusal(client.query('SELECT * FROM guard.events_y2026m12'))).message).toBe(
     'permission denied for table events_y2026m12',
   );
-  await client.end();
 });
 
 test('what cannot be partitioned is refused with a way out', () => {

@@ -1,5 +1,6 @@
 // Puts a definition on a test database the short way: roles, DDL, then what its traits want to exist.
 import { Client } from 'pg';
+import { onTestFinished } from 'vitest';
 import { lower } from '../../src/build/lower.ts';
 import { load } from '../../src/build/load.ts';
 import { roleSteps } from '../../src/build/roles.ts';
@@ -50,12 +51,13 @@ export async function settle(
   }
 }
 
-/** A session as a role of the definition, with a password given to it for the test. */
+/** A session as a role of the definition, with a password given to it for the test; closed when the test ends. */
 export async function sessionAs(db: TestDatabase, role: string): Promise<Client> {
   const password = 'for-the-test-only';
   await db.query(`ALTER ROLE "${role}" PASSWORD '${password}'`);
   const client = new Client(db.urlAs(role, password));
   await client.connect();
+  onTestFinished(() => client.end());
   return client;
 }
 
