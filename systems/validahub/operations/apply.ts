@@ -1,7 +1,7 @@
 // The main job: a catalogue goes in, violations and corrections come out, batch by batch.
 import type { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
-import { sql } from 'drizzle-orm';
+import type { Query } from 'holdfast/use';
 import { openCatalogue, type Catalogue } from '../catalogue/open.ts';
 import type { Mapping } from '../catalogue/row.ts';
 import type { Correction, Violation } from '../rules/rule.ts';
@@ -9,7 +9,7 @@ import { ReportBuilder } from '../rules/report.ts';
 import { runRules, type RuleBatch } from '../rules/run.ts';
 import { insertCorrections, type CorrectionRow } from './correction-rows.ts';
 import { failure } from './failure.ts';
-import { asTenant, type Hub, type Tx } from './hub.ts';
+import { asTenant, type Hub } from './hub.ts';
 import { actorInput, keyInput, tenantInput } from './input.ts';
 import { beat, claimJob, endCompleted, endFailed, type Claim, type JobResult } from './job.ts';
 import { chooseRules, type RulesChoice } from './lookup.ts';
@@ -135,7 +135,7 @@ async function keepBatch(hub: Hub, job: Running, batch: RuleBatch): Promise<void
   const ids = hub.nextId;
   const rows = batch.corrections.map((correction) => correctionRow(correction, ids()));
   const violations = batch.violations.map((violation) => violationRow(violation, ids()));
-  await asTenant(hub, claim.tenantId, async (tx) => {
+  await asTenant(hub, claim.tenantId, async (tx, query) => {
     await beat(tx, {
       tenantId: claim.tenantId,
       jobId,
@@ -144,9 +144,9 @@ async function keepBatch(hub: Hub, job: Running, batch: RuleBatch): Promise<void
       violations: violations.length,
       corrections: rows.length,
     });
-    await insertViolations(tx, { tenantId: claim.tenantId, jobId, rows: violations });
+    await insertViolations(query, { tenantId: claim.tenantId, jobId, rows: violations });
     await insertCorrections(
-      tx,
+      query,
       {
         tenantId: claim.tenantId,
         jobId,
@@ -192,16 +192,17 @@ function violationRow(of: Violation, id: string) {
   };
 }
 
+const INSERT_VIOLATIONS_SQL = `
+  INSERT INTO validahub.job_violations (
+    tenant_id, job_id, id, record_number, field_name, rule_id, severity, original_value, message)
+  SELECT $1, $2::uuid, r.id, r.record_number, r.field_name, r.rule_id, r.severity, r.original_value, r.message
+  FROM jsonb_to_recordset($3::jsonb) AS r(
+    id uuid, record_number int, field_name text, rule_id text, severity text, original_value jsonb, message text)`;
+
 async function insertViolations(
-  tx: Tx,
+  query: Query,
   of: { tenantId: string; jobId: string; rows: readonly ReturnType<typeof violationRow>[] },
 ): Promise<void> {
   if (of.rows.length === 0) return;
-  await tx.execute(sql`
-    INSERT INTO validahub.job_violations (
-      tenant_id, job_id, id, record_number, field_name, rule_id, severity, original_value, message)
-    SELECT ${of.tenantId}, ${of.jobId}::uuid, r.id, r.record_number, r.field_name, r.rule_id, r.severity,
-      r.original_value, r.message
-    FROM jsonb_to_recordset(${JSON.stringify(of.rows)}::jsonb) AS r(
-      id uuid, record_number int, field_name text, rule_id text, severity text, original_value jsonb, message text)`);
+  await query(INSERT_VIOLATIONS_SQL, [of.tenantId, of.jobId, JSON.stringify(of.rows)]);
 }

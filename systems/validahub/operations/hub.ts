@@ -1,6 +1,6 @@
 // What every operation is given: the way to the database, the clock and the cache.
 import { sql } from 'drizzle-orm';
-import type { Connected, Transaction } from 'holdfast/use';
+import type { Connected, Query, Transaction } from 'holdfast/use';
 import * as tables from '../tables/index.ts';
 import { RuleCache } from './cache.ts';
 import { risingIds } from './identity.ts';
@@ -26,11 +26,11 @@ export function openHub(sessions: Sessions, options: { readonly now?: () => Date
   return { sessions, now, cache: new RuleCache(now), nextId: risingIds(now) };
 }
 
-/** Runs `work` in one transaction as the tenant, under row security. */
+/** Runs `work` in one transaction as the tenant, under row security; `query` is plain SQL in it. */
 export function asTenant<Result>(
   hub: Hub,
   tenant: string,
-  work: (tx: Tx) => Promise<Result>,
+  work: (tx: Tx, query: Query) => Promise<Result>,
 ): Promise<Result> {
   return hub.sessions.session({ tenant }).transaction(work);
 }
@@ -43,6 +43,19 @@ export interface AuditEvent {
   readonly entity: string;
   readonly entityId: string;
   readonly details?: Record<string, unknown>;
+}
+
+/** The statement that writes one event; parameters as {@link eventValues} gives them, from `$first` on. */
+export function eventSql(first: number): string {
+  const at = (offset: number): string => `$${first + offset}`;
+  return `INSERT INTO validahub.audit_log (tenant_id, event_type, actor, entity, entity_id, details)
+    VALUES (${at(0)}, ${at(1)}, ${at(2)}, ${at(3)}, ${at(4)}, ${at(5)}::jsonb)`;
+}
+
+/** The parameters of {@link eventSql}. */
+export function eventValues(event: AuditEvent): readonly unknown[] {
+  const { tenantId, eventType, actor, entity, entityId, details } = event;
+  return [tenantId, eventType, actor, entity, entityId, JSON.stringify(details ?? {})];
 }
 
 /** Writes the event in the transaction it tells of: both are there or neither. */

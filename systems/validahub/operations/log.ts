@@ -2,7 +2,7 @@
 import { CORRECTION_METHODS, CORRECTION_TYPES } from '../tables/corrections.ts';
 import { insertCorrections, type CellValue, type CorrectionRow } from './correction-rows.ts';
 import { failure } from './failure.ts';
-import { asTenant, record, type Hub } from './hub.ts';
+import type { AuditEvent, Hub } from './hub.ts';
 import { actorInput, idInput, tenantInput } from './input.ts';
 
 /** One correction to log. */
@@ -32,7 +32,7 @@ export interface CorrectionInput {
 export const LOG_LIMITS = { corrections: 10_000, valueCharacters: 1_000 } as const;
 
 /**
- * Logs corrections of a job with one multi-row insert.
+ * Logs corrections of a job with one multi-row insert, in one round trip.
  * @returns their ids in the order given, and the batch they can be decided by
  * @throws HoldfastError HF_VALIDAHUB_INPUT, HF_VALIDAHUB_CORRECTION naming the first wrong one (equal values, a value over
  *   1,000 characters, a confidence outside 0 to 1 …), HF_VALIDAHUB_NOT_FOUND for the job, HF_VALIDAHUB_NO_PARTITION;
@@ -53,21 +53,17 @@ export async function logCorrections(
   countInput(input.corrections);
   const rows = input.corrections.map((correction, index) => rowOf(correction, { index, id: hub.nextId() }));
   const batchId = hub.nextId();
-  await asTenant(hub, tenantId, async (tx) => {
-    await insertCorrections(
-      tx,
-      { tenantId, jobId, ruleSetId: null, ruleVersionId: null, batchId, actor },
-      rows,
-    );
-    await record(tx, {
-      tenantId,
-      eventType: 'corrections.logged',
-      actor,
-      entity: 'job',
-      entityId: jobId,
-      details: { batchId, corrections: rows.length },
-    });
-  });
+  const event: AuditEvent = {
+    tenantId,
+    eventType: 'corrections.logged',
+    actor,
+    entity: 'job',
+    entityId: jobId,
+    details: { batchId, corrections: rows.length },
+  };
+  const { query } = hub.sessions.session({ tenant: tenantId });
+  const batch = { tenantId, jobId, ruleSetId: null, ruleVersionId: null, batchId, actor, event };
+  await insertCorrections(query, batch, rows);
   return { batchId, ids: rows.map((row) => row.id) };
 }
 

@@ -4,7 +4,7 @@ import { CHANNELS, type Channel } from '../tables/columns.ts';
 import type { CompiledPlan } from '../rules/rule.ts';
 import { ruleSets, ruleVersions } from '../tables/index.ts';
 import { failure } from './failure.ts';
-import { asTenant, type Hub, type Tx } from './hub.ts';
+import type { Hub, Tx } from './hub.ts';
 import { idInput, tenantInput, wordInput } from './input.ts';
 import { unknownVersion } from './versions.ts';
 
@@ -17,6 +17,9 @@ export interface ActiveRules {
   readonly checksum: string;
   readonly plan: CompiledPlan;
 }
+
+/** A session's Drizzle: each statement is a transaction of one round trip. */
+type Reader = Pick<Tx, 'select'>;
 
 type Pointer = Omit<ActiveRules, 'plan'>;
 
@@ -36,7 +39,7 @@ export async function ruleLookup(
   const plan = known && hub.cache.get<CompiledPlan>('compiled', planKey(tenantId, known));
   if (known !== undefined && plan !== undefined) return { ...known, plan };
   const stamp = hub.cache.stamp;
-  const found = await asTenant(hub, tenantId, (tx) => readCurrent(tx, tenantId, channel));
+  const found = await readCurrent(hub.sessions.session({ tenant: tenantId }).db, tenantId, channel);
   const { plan: read, ...pointer } = found;
   // Somebody published while this was being read: what was read may be older than what they made current.
   if (hub.cache.stamp === stamp) {
@@ -50,7 +53,7 @@ function planKey(tenantId: string, of: Pointer): string[] {
   return [tenantId, of.channel, of.version, of.checksum];
 }
 
-async function readCurrent(tx: Tx, tenantId: string, channel: Channel): Promise<ActiveRules> {
+async function readCurrent(tx: Reader, tenantId: string, channel: Channel): Promise<ActiveRules> {
   const [row] = await tx
     .select({
       ruleSetId: ruleSets.id,
@@ -112,7 +115,11 @@ export async function chooseRules(hub: Hub, tenant: string, choice: RulesChoice)
   const id = byVersion ? idInput('version', choice.versionId) : idInput('rule set', choice.setId);
   const kept = byVersion ? keptVersion(hub, [tenantId, id]) : undefined;
   if (kept !== undefined) return kept;
-  const found = await asTenant(hub, tenantId, (tx) => readVersion(tx, { tenantId, id, byVersion }));
+  const found = await readVersion(hub.sessions.session({ tenant: tenantId }).db, {
+    tenantId,
+    id,
+    byVersion,
+  });
   const { status, ...rules } = found;
   if (byVersion) hub.cache.set(status === 'published' ? 'published' : 'draft', [tenantId, id], rules);
   return rules;
@@ -123,7 +130,7 @@ function keptVersion(hub: Hub, key: readonly string[]): ActiveRules | undefined 
 }
 
 async function readVersion(
-  tx: Tx,
+  tx: Reader,
   of: { tenantId: string; id: string; byVersion: boolean },
 ): Promise<ActiveRules & { readonly status: string }> {
   const [row] = await tx
