@@ -11,6 +11,8 @@ export interface ObjectId {
   /** The object a comment or a grant is about. */
   readonly target?: ObjectId;
   readonly grantee?: string;
+  /** The column a grant is about, where it is not about the whole relation. */
+  readonly column?: string;
   readonly role?: string;
 }
 
@@ -57,6 +59,10 @@ export interface TargetTable {
   readonly hasRows: boolean;
   readonly bytes: number;
   /** For a partitioned parent: every leaf and inner partition below it, inner before leaf. */
-  readonly partitions: readonly { readonly schema: string; readonly name: string; readonly partitioned: boolean }[];
+  readonly partitions: readonly {
+    readonly schema: string;
+    readonly name: string;
+    readonly partitioned: boolean;
+  }[];
   readonly partitioned: boolean;
 }

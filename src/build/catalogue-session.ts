@@ -4,8 +4,11 @@ import type { Pool, PoolClient } from 'pg';
 import type { CatalogueQuery } from '../define/trait.ts';
 import { HoldfastError } from '../error.ts';
 import { sqlstateOf } from '../server/index.ts';
+import { forwardBatches } from './apply.ts';
+import { backBatches } from './rollback.ts';
 import { prepare } from './session.ts';
 import type { Step } from './step.ts';
+import { numbered, type StepDraft } from './steps.ts';
 
 /**
  * Gives a query function over one read-only snapshot, in which deparsed names are qualified and instants are in UTC.
@@ -28,38 +31,47 @@ export async function reading<T>(pool: Pool, fn: (query: CatalogueQuery) => Prom
   }
 }
 
-/** One statement to run; steps and their ways back both are. */
+/** One statement to run. */
 export interface Runnable {
   readonly sql: string;
   readonly subject: string;
-  /** Statements of one group share a transaction, as they will on the target. */
-  readonly group?: number;
+  readonly transactional?: boolean;
+}
+
+/** Steps in the transactions they will run in on the target. */
+export function forward(steps: readonly StepDraft[]): readonly (readonly Runnable[])[] {
+  return forwardBatches(numbered(steps));
+}
+
+/** The ways back of steps that have run, in the order and the transactions they run in. */
+export function waysBack(steps: readonly Step[]): readonly (readonly Runnable[])[] {
+  return backBatches([...steps].reverse());
 }
 
 /**
  * Runs statements one after another in a database nobody else uses, under the settings a plan is applied with: no lock
- * timeouts, no retries.
+ * timeouts, no retries. Each batch is one transaction.
  * @throws HoldfastError HF_REHEARSAL_STEP with the statement and PostgreSQL's message
  */
-export async function runAlone(pool: Pool, statements: readonly Runnable[]): Promise<void> {
-  if (statements.length === 0) return;
+export async function runAlone(pool: Pool, batches: readonly (readonly Runnable[])[]): Promise<void> {
+  if (batches.length === 0) return;
   const client = await pool.connect();
   try {
     await prepare(client);
     await client.query('SET synchronous_commit = off');
-    let open: number | undefined;
-    for (const statement of statements) {
-      if (open !== undefined && open !== statement.group) await client.query('COMMIT');
-      if (statement.group !== undefined && open !== statement.group) await client.query('BEGIN');
-      open = statement.group;
-      await runOne(client, statement);
-    }
-    if (open !== undefined) await client.query('COMMIT');
+    for (const batch of batches) await runBatch(client, batch);
   } finally {
     await client.query('ROLLBACK').catch(() => undefined);
     await client.query('RESET ALL').catch(() => undefined);
     client.release();
   }
+}
+
+async function runBatch(client: PoolClient, batch: readonly Runnable[]): Promise<void> {
+  const together = batch.every((one) => one.transactional !== false);
+  if (together) await client.query('BEGIN');
+  for (const statement of batch) await runOne(client, statement);
+  if (together) await client.query('COMMIT');
 }
 
 async function runOne(client: PoolClient, statement: Runnable): Promise<void> {
@@ -79,13 +91,4 @@ async function runOne(client: PoolClient, statement: Runnable): Promise<void> {
       cause,
     });
   }
-}
-
-/** The ways back of steps that have run, in the order they run. */
-export function waysBack(steps: readonly Step[]): readonly Runnable[] {
-  return [...steps]
-    .reverse()
-    .flatMap((step) =>
-      (step.back ?? []).map((back) => ({ sql: back.sql, subject: back.subject ?? step.subject })),
-    );
 }

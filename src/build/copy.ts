@@ -33,7 +33,10 @@ export async function copyStructure(source: CopySource, into: Pool): Promise<voi
     ...[...beyond, ...invalid].map(({ subject, sql }) => ({ sql, subject })),
   ];
   try {
-    await runAlone(into, statements);
+    await runAlone(
+      into,
+      statements.map((statement) => [statement]),
+    );
   } catch (cause) {
     throw new HoldfastError({
       code: 'HF_COPY',

@@ -4,7 +4,7 @@ import type { Pool } from 'pg';
 import { HoldfastError } from '../error.ts';
 import { ident, qualified } from '../sql.ts';
 import { catalogueDump, lineKey, type Dump, type DumpLine } from './catalogue-dump.ts';
-import { reading, runAlone, waysBack } from './catalogue-session.ts';
+import { forward, reading, runAlone, waysBack, type Runnable } from './catalogue-session.ts';
 import { compare, tell, type Difference } from './compare.ts';
 import { elaborate, extract, type Facts, type Ownership } from './engine/index.ts';
 import { createPartitionSql, partitionsOf } from './partitions.ts';
@@ -44,11 +44,11 @@ export interface Rehearsed {
  */
 export async function rehearse(given: Rehearsal): Promise<Rehearsed> {
   const start = await catalogueDump(given.copy);
-  await runAlone(given.copy, given.steps);
+  await runAlone(given.copy, forward(given.steps));
   const settled = await given.settle(given.copy);
-  for (const list of settled) await runAlone(given.copy, list);
+  for (const list of settled) await runAlone(given.copy, forward(list));
   const mended = await given.mend(given.copy);
-  await runAlone(given.copy, mended);
+  await runAlone(given.copy, forward(mended));
   const steps = numbered(given.steps, ...settled, mended);
 
   const end = await catalogueDump(given.copy);
@@ -87,15 +87,18 @@ async function goalDump({ copy, goal }: Rehearsal): Promise<Dump> {
     subject: `partition ${partition.schema}.${partition.name}`,
   }));
   const schemas = [...new Set(partitions.map((partition) => partition.schema))];
-  await runAlone(goal.pool, [...schemas.map(schemaStatement), ...statements]);
+  await runAlone(goal.pool, apart([...schemas.map(schemaStatement), ...statements]));
   const dump = await catalogueDump(goal.pool);
-  await runAlone(
-    goal.pool,
-    [...partitions]
-      .reverse()
-      .map((one) => ({ sql: dropTable(one), subject: `partition ${one.schema}.${one.name}` })),
-  );
+  const drops = [...partitions]
+    .reverse()
+    .map((one) => ({ sql: dropTable(one), subject: `partition ${one.schema}.${one.name}` }));
+  await runAlone(goal.pool, apart(drops));
   return dump;
+}
+
+/** One transaction each: many partitions in one would need more locks than a server has by default. */
+function apart(statements: readonly Runnable[]): readonly (readonly Runnable[])[] {
+  return statements.map((statement) => [statement]);
 }
 
 function schemaStatement(name: string): { sql: string; subject: string } {

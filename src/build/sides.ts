@@ -39,6 +39,11 @@ export interface PlanOptions extends Omit<ScratchOptions, 'url'> {
   readonly baseDir?: string;
   /** Relations (`schema.name`, or as a plan names them) that may go although Holdfast did not make them. */
   readonly allowDataLoss?: readonly string[];
+  /**
+   * Keys of objects that may be dropped when the definition has them no longer: `manages` of an earlier plan. Default:
+   * those of the plan in force, from the ledger.
+   */
+  readonly previous?: readonly string[];
   readonly onProgress?: (progress: PlanProgress) => void;
 }
 
@@ -142,7 +147,7 @@ async function compared(
   options: PlanOptions,
 ): Promise<Pick<Sides, 'found' | 'goal' | 'change' | 'ownership'>> {
   const ownership: Ownership = {
-    previous: new Set(found.last?.manages ?? []),
+    previous: new Set(options.previous ?? found.last?.manages ?? []),
     allowed: new Set((options.allowDataLoss ?? []).map(withoutKind)),
     publicTouched: loaded.publicTouched,
   };

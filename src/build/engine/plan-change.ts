@@ -2,9 +2,11 @@
 import type { FactBase, StableId } from '@supabase/pg-delta/core';
 import { plan as planFacts, type Action } from '@supabase/pg-delta/plan';
 import { HoldfastError } from '../../error.ts';
+import { ident, qualified } from '../../sql.ts';
 import type { FactView, ObjectId, Planned, PlannedAction } from '../action.ts';
+import { keepColumnGrants } from './column-grants.ts';
 import { describe, keyOf, type Facts } from './facts.ts';
-import { views, type Ownership } from './view.ts';
+import { views, type Ownership, type Views } from './view.ts';
 
 /** A planned change, and what was left out of it. */
 export interface Change extends Planned {
@@ -25,7 +27,10 @@ export function planChange(found: Facts, goal: Facts, ownership: Ownership): Cha
   const sides = views(found, goal, ownership);
   const roles = roleNames(found.base, goal.base);
   const forward = actionsBetween(sides.found, sides.goal, roles);
-  const backward = forward.length === 0 ? [] : actionsBetween(sides.goal, sides.found, roles);
+  const backward =
+    forward.length === 0
+      ? []
+      : [...hangingDrops(forward, sides), ...actionsBetween(sides.goal, sides.found, roles)];
   refuseReplacedTables(forward, sides.found);
   return {
     forward,
@@ -41,9 +46,14 @@ export function planChange(found: Facts, goal: Facts, ownership: Ownership): Cha
  * SQL that turns one base into another, in order; for scratch databases only, where no step needs to be online.
  * @throws HoldfastError HF_PLANNER when the planner finds no order of statements
  */
-export function actionsBetween(from: FactBase, to: FactBase, roles: readonly string[]): PlannedAction[] {
+export function actionsBetween(
+  from: FactBase,
+  to: FactBase,
+  roles: readonly string[],
+): readonly PlannedAction[] {
   try {
-    return planFacts(from, to, { scope: 'database', assumedRoles: [...roles] }).actions.map(planned);
+    const { actions } = planFacts(from, to, { scope: 'database', assumedRoles: [...roles] });
+    return keepColumnGrants(actions.map(planned), to);
   } catch (cause) {
     throw new HoldfastError({
       code: 'HF_PLANNER',
@@ -54,6 +64,34 @@ export function actionsBetween(from: FactBase, to: FactBase, roles: readonly str
     });
   }
 }
+
+/**
+ * Drops for the way back that the planner leaves to the table's own drop. Undone step by step, what a trigger or policy
+ * calls may have to go before its table, so it must be let go of first.
+ */
+function hangingDrops(forward: readonly PlannedAction[], { found, goal }: Views): PlannedAction[] {
+  return forward.flatMap((action) => {
+    const [id] = action.produces as unknown as StableId[];
+    if (action.verb !== 'create' || id === undefined || !(id.kind in HANGING)) return [];
+    const { schema, table, name } = id as { schema: string; table: string; name: string };
+    const on: StableId = { kind: 'table', schema, name: table };
+    const calls = goal.outgoingEdges(id).some((edge) => !found.has(edge.to) && keyOf(edge.to) !== keyOf(on));
+    if (found.has(on) || !goal.has(on) || !calls) return [];
+    const sql = `DROP ${HANGING[id.kind] ?? ''} ${ident(name)} ON ${qualified({ schema, name: table })}`;
+    return [
+      {
+        ...action,
+        sql,
+        verb: 'drop' as const,
+        produces: [],
+        consumes: action.produces,
+        destroys: action.produces,
+      },
+    ];
+  });
+}
+
+const HANGING: Readonly<Record<string, string>> = { trigger: 'TRIGGER', policy: 'POLICY', rule: 'RULE' };
 
 /** Names of every role either side knows; grants and owners may speak of them. */
 export function roleNames(...bases: readonly FactBase[]): string[] {

@@ -27,7 +27,17 @@ export function sceneOf(
 /** One string per identity. */
 export function keyOf(id: ObjectId): string {
   const target = id.target === undefined ? '' : keyOf(id.target);
-  return JSON.stringify([id.kind, id.schema, id.table, id.name, id.args, target, id.grantee, id.role]);
+  return JSON.stringify([
+    id.kind,
+    id.schema,
+    id.table,
+    id.name,
+    id.args,
+    target,
+    id.grantee,
+    id.role,
+    id.column,
+  ]);
 }
 
 /** The relation a statement's subject belongs to; undefined for what belongs to none (a function, a type). */
