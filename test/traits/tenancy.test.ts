@@ -119,56 +119,47 @@ test('a tenant sees and writes its own rows by every relation, and nobody else d
     `INSERT INTO app.tenants VALUES ('a', 'A'), ('b', 'B'); INSERT INTO app.channels VALUES ('web')`,
   );
   const client = await sessionAs(db, roles.app);
-    for (const tenant of ['a', 'b']) {
-      await asTenant(
-        client,
-        tenant,
-        `INSERT INTO app.items (tenant_id, name, price) VALUES ('${tenant}', 'same name', 5)`,
-      );
-      await asTenant(
-        client,
-        tenant,
-        `INSERT INTO app.sales (tenant_id, id, item_id) SELECT tenant_id, 1, id FROM app.items`,
-      );
-    }
-    await db.query('REFRESH MATERIALIZED VIEW CONCURRENTLY public.daily');
-    const relations = [
-      'app.tenants',
-      'app.items',
-      'app.sales',
-      'app.totals',
-      'public.cheap',
-      'public.daily_v',
-    ];
-    for (const relation of relations) {
-      const counts = [];
-      for (const tenant of ['a', 'b', 'c', '']) {
-        const [row] = await asTenant<{ n: number }>(
-          client,
-          tenant,
-          `SELECT count(*)::int AS n FROM ${relation}`,
-        );
-        counts.push(row?.n);
-      }
-      expect(counts, relation).toEqual([1, 1, 0, 0]);
-      expect((await client.query(`SELECT * FROM ${relation}`)).rows, relation).toEqual([]);
-    }
-    expect(await asTenant(client, 'c', 'SELECT * FROM app.channels')).toEqual([{ id: 'web' }]);
-    const stolen = asTenant(client, 'a', `INSERT INTO app.items (tenant_id, name) VALUES ('b', 'x')`);
-    expect((await refusal(stolen)).code).toBe('42501');
-    const moved = asTenant(client, 'a', `UPDATE app.items SET tenant_id = 'b'`);
-    expect((await refusal(moved)).code).toBe('42501');
-    expect(
-      (await refusal(client.query(`INSERT INTO app.items (tenant_id, name) VALUES ('a', 'x')`))).code,
-    ).toBe('42501');
-    const pointed = asTenant(
+  for (const tenant of ['a', 'b']) {
+    await asTenant(
       client,
-      'a',
-      `INSERT INTO app.sales (tenant_id, id, item_id) SELECT 'a', 2, max(id) + 1 FROM app.items`,
+      tenant,
+      `INSERT INTO app.items (tenant_id, name, price) VALUES ('${tenant}', 'same name', 5)`,
     );
-    expect((await refusal(pointed)).code).toBe('23503');
-  } finally {
+    await asTenant(
+      client,
+      tenant,
+      `INSERT INTO app.sales (tenant_id, id, item_id) SELECT tenant_id, 1, id FROM app.items`,
+    );
+  }
+  await db.query('REFRESH MATERIALIZED VIEW CONCURRENTLY public.daily');
+  const relations = ['app.tenants', 'app.items', 'app.sales', 'app.totals', 'public.cheap', 'public.daily_v'];
+  for (const relation of relations) {
+    const counts = [];
+    for (const tenant of ['a', 'b', 'c', '']) {
+      const [row] = await asTenant<{ n: number }>(
+        client,
+        tenant,
+        `SELECT count(*)::int AS n FROM ${relation}`,
+      );
+      counts.push(row?.n);
     }
+    expect(counts, relation).toEqual([1, 1, 0, 0]);
+    expect((await client.query(`SELECT * FROM ${relation}`)).rows, relation).toEqual([]);
+  }
+  expect(await asTenant(client, 'c', 'SELECT * FROM app.channels')).toEqual([{ id: 'web' }]);
+  const stolen = asTenant(client, 'a', `INSERT INTO app.items (tenant_id, name) VALUES ('b', 'x')`);
+  expect((await refusal(stolen)).code).toBe('42501');
+  const moved = asTenant(client, 'a', `UPDATE app.items SET tenant_id = 'b'`);
+  expect((await refusal(moved)).code).toBe('42501');
+  expect(
+    (await refusal(client.query(`INSERT INTO app.items (tenant_id, name) VALUES ('a', 'x')`))).code,
+  ).toBe('42501');
+  const pointed = asTenant(
+    client,
+    'a',
+    `INSERT INTO app.sales (tenant_id, id, item_id) SELECT 'a', 2, max(id) + 1 FROM app.items`,
+  );
+  expect((await refusal(pointed)).code).toBe('23503');
 });
 
 test('nobody holds a right that is not listed, and no role that logs in owns anything', async ({ db }) => {
