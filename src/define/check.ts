@@ -279,13 +279,20 @@ export function checkTenantReferences(model: Model, tenantColumn: string): Diagn
       })
       .map((foreignKey): Diagnostic => {
         const { columns, references } = foreignKey;
-        const target = `${label(references)} (${[tenantColumn, ...references.columns].join(', ')})`;
+        const pairs = columns
+          .map((column, at) => [column, references.columns[at] ?? ''] as const)
+          .filter((pair) => !pair.includes(tenantColumn));
+        const own = [tenantColumn, ...pairs.map(([column]) => column)].join(', ');
+        const other = [tenantColumn, ...pairs.map(([, column]) => column)].join(', ');
         return {
           code: 'HF_TENANT_REFERENCE',
           severity: 'error',
           subject: `foreign key ${foreignKey.name ?? columns.join(', ')} of table ${label(table)}`,
           what: `it does not carry ${tenantColumn}, so a row may point at a row of another tenant.`,
-          fix: `Write (${[tenantColumn, ...columns].join(', ')}) references ${target}.`,
+          fix:
+            pairs.length === 0
+              ? 'Name the tenant on both sides, and what else identifies the row.'
+              : `Write (${own}) references ${label(references)} (${other}).`,
         };
       }),
   );
