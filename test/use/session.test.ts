@@ -152,6 +152,30 @@ describe('who a session speaks for', () => {
   });
 });
 
+test('nothing runs when the tenant could not be set, though it was sent along', async ({ notebook }) => {
+  const { db, role } = notebook;
+  await db.query(`CREATE TABLE log (line text); GRANT INSERT ON log TO ${role}`);
+  const plain = definition();
+  const settings = { tenant: { setting: 'plpgsql.variable_conflict', pattern: /error/ } };
+  const app = await connect({ ...plain, traits: [{ name: 'odd', session: { settings } }] }, notebook.url, {
+    maxConnections: 1,
+  });
+  const session = app.session({ tenant: 'error' });
+  // From here on the setting is known, and only a superuser may set it.
+  await session.query('DO $$ BEGIN END $$');
+  const denied = { code: '42501', message: 'permission denied to set parameter "plpgsql.variable_conflict"' };
+  expect(await caught(session.query(`INSERT INTO log VALUES ('once')`))).toMatchObject(denied);
+  const inside = session.transaction(async (_tx, query) => {
+    await query(`INSERT INTO log VALUES ('inside')`).catch(() => undefined);
+    return query(`INSERT INTO log VALUES ('inside again')`);
+  });
+  expect(await caught(inside)).toMatchObject(denied);
+  expect(await caught(session.transaction(async () => 'nothing'))).toMatchObject(denied);
+  await app.close();
+  expect(await db.query('SELECT * FROM log')).toEqual([]);
+  await db.query('DROP TABLE log');
+});
+
 describe('round trips', () => {
   test('one for a statement, by SQL or Drizzle; one more than its statements for a transaction', async ({
     notebook,
