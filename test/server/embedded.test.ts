@@ -121,7 +121,7 @@ describe('sharing', () => {
     await other.end('SIGTERM');
     expect(await kept(second.url)).toEqual(['seed']);
     await second.stop();
-    expect(runs(pid)).toBe(false);
+    await untilGone(pid);
     expect(postmasterPid(first.dataDir)).toBeUndefined();
   });
 
@@ -135,7 +135,7 @@ describe('sharing', () => {
     const pid = postmasterPid(here[0].dataDir) ?? 0;
     await Promise.all(others.map((other) => other.end('SIGKILL')));
     await Promise.all(here.map((one) => one.stop()));
-    expect(runs(pid)).toBe(false);
+    await untilGone(pid);
   });
 
   test('a start while the last one leaves waits for the stop and starts anew', async () => {
