@@ -5,8 +5,9 @@ import { parseArgs } from 'node:util';
 import { embedded, withClient } from 'holdfast/server';
 import type { Comparison, Part, Report } from './measure.ts';
 import * as session from './session.ts';
+import * as validahubRules from './validahub-rules.ts';
 
-const PARTS: readonly Part[] = [session];
+const PARTS: readonly Part[] = [session, validahubRules];
 
 const SERVER_SQL = `
 SELECT pg_catalog.current_setting('server_version') AS "PostgreSQL",

@@ -40,7 +40,7 @@ export async function run(context: Context): Promise<Report> {
           run: async () => pipeline(corrected(plan, catalogue), createWriteStream(join(folder, 'out.csv'))),
         },
       ],
-      context.quick ? 2 : 5,
+      context.quick ? 2 : 3,
     );
     const { size } = await stat(path);
     return {
