@@ -3,6 +3,7 @@ import { writeFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { HoldfastError } from 'holdfast';
 import { describe, expect, test } from 'vitest';
 import { decodeWindows1252, Utf8Check } from '../catalogue/encoding.ts';
 import { openCatalogue } from '../catalogue/index.ts';
@@ -270,5 +271,25 @@ describe('the file', () => {
     await expect(openCatalogue(Readable.from(brokenOff()))).rejects.toMatchObject({
       code: 'HF_CATALOGUE_UPLOAD',
     });
+  });
+
+  test('may hold any bytes: it is read, or refused with a code', async () => {
+    const random = seeded(41);
+    const bytes = [
+      0x00, 0x0a, 0x0d, 0x22, 0x23, 0x2c, 0x3b, 0x61, 0x7c, 0x80, 0xc3, 0xa9, 0xef, 0xbb, 0xbf, 0xfe, 0xff,
+    ];
+    let read = 0;
+    for (let i = 0; i < 300; i += 1) {
+      const content = Buffer.from(Array.from({ length: 1 + random.below(60) }, () => random.pick(bytes)));
+      const found = await readAll(content).catch((error: unknown) => {
+        expect(error).toBeInstanceOf(HoldfastError);
+        return null;
+      });
+      if (found === null) continue;
+      read += 1;
+      expect(found.map((row) => row.recordNumber)).toEqual(found.map((_, at) => at + 1));
+      expect(found.some((row) => row.cells.some((cell) => cell.includes('\0')))).toBe(false);
+    }
+    expect(read).toBeGreaterThan(100);
   });
 });
