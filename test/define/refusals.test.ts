@@ -345,10 +345,10 @@ const finding = (severity: Diagnostic['severity'], subject: string): Diagnostic 
   fix: 'f.',
 });
 
-describe('traits', () => {
-  const mark = (name: string, after: readonly string[] = []): Trait =>
-    trait(name, after, { build: (model) => ({ ...model, schemas: [...model.schemas, name] }) });
+const mark = (name: string, after: readonly string[] = []): Trait =>
+  trait(name, after, { build: (model) => ({ ...model, schemas: [...model.schemas, name] }) });
 
+describe('traits', () => {
   test('are built after those they name, else in the order given', () => {
     const { model, traits, plain } = database('x', {
       traits: [mark('c', ['a', 'absent']), mark('b'), mark('a')],

@@ -323,7 +323,7 @@ export const bigCompanies = app.view('big_companies').as((query) =>
     .where(sql`${companies.size} > ${100}`),
 );
 export const secureView = pgView('secure_view')
-  .with({ securityInvoker: true, securityBarrier: true, checkOption: 'local' })
+  .with({ checkOption: 'local', securityBarrier: true, securityInvoker: true })
   .as((query) => query.select().from(secured));
 export const manualView = pgView('manual_view', { id: integer('id'), label: text('label') }).as(
   sql`select ${types.id} as id, ${types.words} || ${" it's"} as label from ${types}`,
