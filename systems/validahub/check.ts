@@ -1,4 +1,5 @@
 // A catalogue manager's whole errand: take rules and a file, give a report and a corrected file.
+import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -26,7 +27,7 @@ import {
   type JobResult,
 } from './operations/index.ts';
 import { checksum } from './rules/checksum.ts';
-import { compatibility } from './rules/compatibility.ts';
+import { compatibility, type CompatibilityLevel } from './rules/compatibility.ts';
 import { loadRulesFile, type RuleFile } from './rules/load.ts';
 import type { Rule } from './rules/rule.ts';
 import { allows, highestVersion, parseVersion, raisedPart, type Version } from './semver.ts';
@@ -138,7 +139,7 @@ interface Wanted {
   readonly channel: Channel;
 }
 
-const ATTEMPTS = 3;
+const ATTEMPTS = 10;
 
 /** The set with these rules current; of several runs that find them changed at once, one publishes. */
 async function ensureRules(hub: Hub, wanted: Wanted): Promise<{ setId: string; published: string | null }> {
@@ -146,7 +147,7 @@ async function ensureRules(hub: Hub, wanted: Wanted): Promise<{ setId: string; p
     try {
       return await publishIfChanged(hub, wanted);
     } catch (error) {
-      const raced = ['STALE', 'SET_EXISTS', 'VERSION_EXISTS', 'VERSION_NOT_HIGHER'];
+      const raced = ['STALE', 'SET_EXISTS', 'VERSION_EXISTS', 'VERSION_NOT_HIGHER', 'VERSION_STATUS'];
       const again = raced.some((code) => hasCode(error, `HF_VALIDAHUB_${code}`));
       if (!again || attempt === ATTEMPTS) throw error;
     }
@@ -164,19 +165,23 @@ async function publishIfChanged(
   const setId = set.id;
   const current = await currentChecksum(hub, tenant, setId);
   if (current === checksum(rules.mapping, rules.rules)) return { setId, published: null };
-  const version = await nextNumber(hub, { tenant, setId, rules });
-  const draft = await addVersion(hub, {
-    tenant,
-    setId,
-    version,
-    rules: rules.rules,
-    mapping: rules.mapping,
-    expectedVersion: set.version,
-    by,
-  });
-  await validateVersion(hub, { tenant, versionId: draft.id, by });
-  await publishVersion(hub, { tenant, versionId: draft.id, by, makeCurrent: true });
-  return { setId, published: version };
+  const place = placeFor(rules, await versionsOf(hub, tenant, setId));
+  const versionId =
+    place.versionId ??
+    (
+      await addVersion(hub, {
+        tenant,
+        setId,
+        version: place.version,
+        rules: rules.rules,
+        mapping: rules.mapping,
+        expectedVersion: set.version,
+        by,
+      })
+    ).id;
+  await validateVersion(hub, { tenant, versionId, by });
+  await publishVersion(hub, { tenant, versionId, by, makeCurrent: true });
+  return { setId, published: place.version };
 }
 
 async function currentChecksum(hub: Hub, tenant: string, setId: string): Promise<string | null> {
@@ -189,24 +194,46 @@ async function currentChecksum(hub: Hub, tenant: string, setId: string): Promise
   );
 }
 
-/** The file's own number where it is high enough for what changed, else the next one that is. */
-async function nextNumber(hub: Hub, of: { tenant: string; setId: string; rules: RuleFile }): Promise<string> {
-  const { rows } = await hub.sessions
-    .session({ tenant: of.tenant })
-    .query<{ version: string; published: boolean; rules: readonly Rule[] }>(
-      `SELECT version, status NOT IN ('draft', 'validated') AS published, rules
+interface StoredRules {
+  readonly id: string;
+  readonly version: string;
+  readonly published: boolean;
+  readonly rules: readonly Rule[];
+  readonly mapping: Mapping;
+}
+
+async function versionsOf(hub: Hub, tenant: string, setId: string): Promise<readonly StoredRules[]> {
+  const { rows } = await hub.sessions.session({ tenant }).query<StoredRules & Record<string, unknown>>(
+    `SELECT id, version, status NOT IN ('draft', 'validated') AS published, rules, mapping
        FROM validahub.rule_versions WHERE rule_set_id = $1`,
-      [of.setId],
-    );
-  const highest = highestOf(rows);
-  const last = highestOf(rows.filter((row) => row.published));
-  const before = rows.find((row) => row.version === last?.text)?.rules ?? null;
-  const wanted = parseVersion(of.rules.version);
-  if (highest === null) return of.rules.version;
-  const { level } = before === null ? { level: 'patch' as const } : compatibility(before, of.rules.rules);
-  const raised = wanted === null ? null : raisedPart(highest, wanted);
-  if (raised !== null && allows(raised, level)) return of.rules.version;
-  const { major, minor, patch } = highest;
+    [setId],
+  );
+  return rows;
+}
+
+/**
+ * Under which number the rules go in: the file's own where it is high enough for what changed, else the next one that is.
+ * A draft of the same rules that another run left, or is about to publish, is taken up instead.
+ */
+function placeFor(file: RuleFile, stored: readonly StoredRules[]): { version: string; versionId?: string } {
+  const highest = highestOf(stored);
+  const wanted = parseVersion(file.version);
+  if (highest === null || wanted === null) return { version: file.version };
+  const last = highestOf(stored.filter((row) => row.published));
+  const before = stored.find((row) => row.version === last?.text)?.rules ?? null;
+  const level = before === null ? 'patch' : compatibility(before, file.rules).level;
+  const enough = (from: Version | null, to: Version): boolean => {
+    const raised = from === null ? 'major' : raisedPart(from, to);
+    return raised !== null && allows(raised, level);
+  };
+  const draft = stored.find((row) => row.version === highest.text && !row.published);
+  const same =
+    draft !== undefined && checksum(draft.mapping, draft.rules) === checksum(file.mapping, file.rules);
+  if (same && enough(last, highest)) return { version: draft.version, versionId: draft.id };
+  return { version: enough(highest, wanted) ? file.version : nextNumber(highest, level) };
+}
+
+function nextNumber({ major, minor, patch }: Version, level: CompatibilityLevel): string {
   if (level === 'major') return `${major + 1}.0.0`;
   return level === 'minor' ? `${major}.${minor + 1}.0` : `${major}.${minor}.${patch + 1}`;
 }
@@ -220,7 +247,7 @@ async function writeOut(
   hub: Hub,
   of: { tenant: string; by: string; out: string; catalogue: Catalogue; result: JobResult },
 ): Promise<{ path: string } & ExportCount> {
-  const partial = join(dirname(of.out), `.${basename(of.out)}.${process.pid}.partial`);
+  const partial = join(dirname(of.out), `.${basename(of.out)}.${randomUUID()}.partial`);
   try {
     const count = await exportCorrected(
       hub,
