@@ -19,7 +19,7 @@ export interface Statement {
 }
 
 /** How a round trip ended: with a result, or with the server's own error. */
-export type Ended = (error: Error | null, result: pg.QueryResult) => void;
+type Ended = (error: Error | null, result: pg.QueryResult) => void;
 
 // pg's Query as a base class. Its response handlers are not in @types/pg, but every Submittable (pg-cursor,
 // pg-query-stream) stands on them; pipeline mode accepts only what is an instance of Query.
