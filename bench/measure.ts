@@ -11,6 +11,7 @@ export interface Timing {
   readonly label: string;
   readonly median: number;
   readonly p95: number;
+  readonly p99: number;
   /** Median over the baseline's median. */
   readonly ratio: number;
 }
@@ -74,7 +75,13 @@ export async function compare(
   const base = quantile(sorted[0] ?? [], 0.5);
   const timings = contenders.map((contender, at) => {
     const median = quantile(sorted[at] ?? [], 0.5);
-    return { label: contender.label, median, p95: quantile(sorted[at] ?? [], 0.95), ratio: median / base };
+    return {
+      label: contender.label,
+      median,
+      p95: quantile(sorted[at] ?? [], 0.95),
+      p99: quantile(sorted[at] ?? [], 0.99),
+      ratio: median / base,
+    };
   });
   return { title, runs, timings };
 }
