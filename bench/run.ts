@@ -4,10 +4,12 @@ import { cpus, release, totalmem, type } from 'node:os';
 import { parseArgs } from 'node:util';
 import { embedded, withClient } from 'holdfast/server';
 import type { Comparison, Part, Report } from './measure.ts';
+import * as plan from './plan.ts';
 import * as session from './session.ts';
+import * as validahub from './validahub.ts';
 import * as validahubRules from './validahub-rules.ts';
 
-const PARTS: readonly Part[] = [session, validahubRules];
+const PARTS: readonly Part[] = [session, plan, validahub, validahubRules];
 
 const SERVER_SQL = `
 SELECT pg_catalog.current_setting('server_version') AS "PostgreSQL",
@@ -81,10 +83,12 @@ function shown(name: string, report: Report): string {
 function table(comparison: Comparison): string {
   const width = Math.max(...comparison.timings.map((timing) => timing.label.length));
   const rows = comparison.timings.map((timing) => {
-    const figures = [timing.median, timing.p95].map((ms) => `${ms.toFixed(3)} ms`.padStart(12)).join('');
+    const figures = [timing.median, timing.p95, timing.p99]
+      .map((ms) => `${ms.toFixed(3)} ms`.padStart(12))
+      .join('');
     return `  ${timing.label.padEnd(width)}${figures}${timing.ratio.toFixed(2).padStart(8)}`;
   });
-  const head = `  ${''.padEnd(width)}${'median'.padStart(12)}${'p95'.padStart(12)}${'ratio'.padStart(8)}`;
+  const head = `  ${''.padEnd(width)}${'median'.padStart(12)}${'p95'.padStart(12)}${'p99'.padStart(12)}${'ratio'.padStart(8)}`;
   return [`${comparison.title} (${comparison.runs} runs each, in turn)`, head, ...rows, ''].join('\n');
 }
 
