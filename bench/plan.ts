@@ -69,7 +69,7 @@ async function versus(title: string, { definition, tables, url, rounds }: Matter
       [
         {
           label: 'drizzle-kit push, compared only',
-          run: () => kit.pushSchema({ ...tables }, drizzle(pool), ['public']),
+          run: () => quietly(() => kit.pushSchema({ ...tables }, drizzle(pool), ['public'])),
         },
         { label: 'holdfast plan, rehearsed', run: () => plan(definition, url, { now: new Date() }) },
       ],
