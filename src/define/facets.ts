@@ -4,11 +4,10 @@ import type { PgMaterializedView, PgRole, PgSequence, PgTable, PgView } from 'dr
 import { HoldfastError } from '../error.ts';
 import { ident, qualified } from '../sql.ts';
 import type { Expressions } from './drizzle/expression.ts';
-import { ROLE_WORDS } from './drizzle/policy.ts';
 import { nameOf } from './drizzle/table.ts';
 import type { Facet, RelationFacet } from './facet.ts';
 import { missing } from './facet.ts';
-import { label, type Model, type RelationName, type Statement } from './model.ts';
+import { label, type Model, type RelationName, ROLE_WORDS, type Statement } from './model.ts';
 
 /**
  * Says of one table or view what Drizzle cannot: `on(orders, (t) => [unlogged(), comment('…', t.total)])`.

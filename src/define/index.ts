@@ -32,6 +32,6 @@ export {
   virtual,
 } from './relation-facets.ts';
 export type { CommentTarget, Deferral, ExclusionOptions, TriggerOptions } from './relation-facets.ts';
-export { findTable, label, mapTables } from './model.ts';
+export { findTable, label, mapTables, ROLE_WORDS } from './model.ts';
 export type * from './model.ts';
 export type * from './trait.ts';

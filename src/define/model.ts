@@ -204,3 +204,11 @@ export function mapTables(
 export function label(of: RelationName): string {
   return `${of.schema}.${of.name}`;
 }
+
+/** Words PostgreSQL reads in a role's place; quoted they would be names of roles. */
+export const ROLE_WORDS: ReadonlySet<string> = new Set([
+  'public',
+  'current_user',
+  'current_role',
+  'session_user',
+]);

@@ -9,7 +9,7 @@ import type {
   Policy,
   Table,
 } from '../../define/model.ts';
-import { label } from '../../define/model.ts';
+import { label, ROLE_WORDS } from '../../define/model.ts';
 import { ident, literal, qualified } from '../../sql.ts';
 import type { LoweredStatement } from '../lower.ts';
 import { collation, parameters } from './clause.ts';
@@ -142,9 +142,6 @@ function security(table: Table): LoweredStatement[] {
     })),
   ];
 }
-
-// Words PostgreSQL reads in a role's place; quoted they would be names of roles.
-const ROLE_WORDS: ReadonlySet<string> = new Set(['public', 'current_user', 'current_role', 'session_user']);
 
 function policy(table: Table, one: Policy): string {
   return [

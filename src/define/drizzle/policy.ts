@@ -1,17 +1,9 @@
 // Drizzle's policies and roles as values of the model.
 import { is } from 'drizzle-orm';
 import { type PgPolicy, PgRole } from 'drizzle-orm/pg-core';
-import type { Policy, Role } from '../model.ts';
+import { type Policy, type Role, ROLE_WORDS } from '../model.ts';
 import type { Expressions } from './expression.ts';
 import { storedName } from './name.ts';
-
-/** Names that are not roles but words in a policy's TO. */
-export const ROLE_WORDS: ReadonlySet<string> = new Set([
-  'public',
-  'current_user',
-  'current_role',
-  'session_user',
-]);
 
 /** Gives the model's policy for a Drizzle policy. */
 export function readPolicy(policy: PgPolicy, read: Expressions): Policy {
