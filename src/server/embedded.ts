@@ -1,7 +1,7 @@
 // A real PostgreSQL for a project, without anything installed: started in a folder of the project, shared by every
 // process that asks for it there, and stopped when the last of them is gone.
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdtemp } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -82,7 +82,7 @@ export interface Embedded {
  */
 export async function embedded(options: EmbeddedOptions = {}): Promise<Embedded> {
   const place = await prepare(options);
-  const { seat, attached } = await sit(place);
+  const { seat, attached } = await sit(place).catch((error: unknown) => abandon(place, error));
   const remembered = await recall(place.at.folder);
   if (remembered === undefined) throw lostState(place.at);
   const held = hold(place, seat);
@@ -135,6 +135,11 @@ async function folderOf(options: EmbeddedOptions, cwd: string, major: number): P
     return folder;
   }
   return options.dir === undefined ? join(cwd, '.holdfast', `postgres-${major}`) : resolve(options.dir);
+}
+
+async function abandon(place: Place, error: unknown): Promise<never> {
+  if (place.options.ephemeral === true) await rm(place.at.folder, { recursive: true, force: true });
+  throw error;
 }
 
 async function sit(place: Place): Promise<{ seat: Seat; attached: boolean }> {

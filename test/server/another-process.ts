@@ -87,9 +87,9 @@ export function commandLine(pid: number): string {
   }
 }
 
-/** Waits until a process is gone, ten seconds at most. */
+/** Waits until a process is gone, thirty seconds at most. */
 export async function untilGone(pid: number): Promise<void> {
-  await expect.poll(() => runs(pid), { timeout: 10_000, interval: 20 }).toBe(false);
+  await expect.poll(() => runs(pid), { timeout: 30_000, interval: 20 }).toBe(false);
 }
 
 /** The supervisor that started this postmaster. */

@@ -102,7 +102,7 @@ describe('our process ends', () => {
   test('killed during the start: nothing stays behind', async () => {
     const dir = place.seeded('killed-early');
     const other = anotherProcess({ dir, ...quick });
-    await expect.poll(() => postmasterPid(join(dir, 'data')), { timeout: 10_000, interval: 2 }).toBeDefined();
+    await expect.poll(() => postmasterPid(join(dir, 'data')), { timeout: 30_000, interval: 2 }).toBeDefined();
     const pid = postmasterPid(join(dir, 'data')) ?? 0;
     await other.end('SIGKILL');
     await untilGone(pid);
@@ -136,7 +136,7 @@ describe('the server or its supervisor is killed', () => {
     const control = join(dir, 'control.json');
     const before = readFileSync(control, 'utf8');
     process.kill(supervisorOf(pid), 'SIGKILL');
-    await expect.poll(() => readFileSync(control, 'utf8'), { timeout: 10_000 }).not.toBe(before);
+    await expect.poll(() => readFileSync(control, 'utf8'), { timeout: 30_000 }).not.toBe(before);
     expect(await kept(url)).toEqual(['seed']);
     await other.end('SIGKILL');
     await untilGone(pid);
@@ -225,7 +225,7 @@ describe('a first start is interrupted', () => {
     const drafts = (): string[] =>
       (existsSync(dir) ? readdirSync(dir) : []).filter((name) => name.startsWith('draft-'));
     const half = (): boolean => drafts().some((name) => isDirectory(join(dir, name, 'base')));
-    await expect.poll(half, { timeout: 10_000, interval: 2 }).toBe(true);
+    await expect.poll(half, { timeout: 30_000, interval: 2 }).toBe(true);
     await other.end('SIGKILL');
     for (const pid of processesWith(dir)) process.kill(pid, 'SIGKILL');
     expect(existsSync(join(dir, 'data'))).toBe(false);
@@ -242,7 +242,7 @@ describe('a first start is interrupted', () => {
     const other = anotherProcess({ dir, ...quick });
     await expect
       .poll(() => existsSync(dir) && readdirSync(dir).some((name) => name.startsWith('draft-')), {
-        timeout: 10_000,
+        timeout: 30_000,
         interval: 2,
       })
       .toBe(true);

@@ -1,7 +1,7 @@
 // The embedded server as its users meet it: started, configured, shared, stopped.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect as connectTo, createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -187,6 +187,28 @@ describe('sharing', () => {
     expect(await stopEmbedded({ dir, major: quick.major })).toBe(false);
   });
 
+  test('a stranger on the supervisor’s port is shown out and stops nothing', async () => {
+    const dir = place.seeded('stranger');
+    const server = await embedded({ dir, ...quick });
+    const { port } = JSON.parse(readFileSync(join(dir, 'control.json'), 'utf8')) as { port: number };
+    for (const said of [
+      '{"token":"guess"}\n{"word":"stop"}\n',
+      '{"word":"stop"}\n',
+      'GET / HTTP/1.1\n\n',
+      'x'.repeat(99_999),
+    ]) {
+      const answer = await new Promise<string>((resolve) => {
+        let heard = '';
+        const socket = connectTo(port, '127.0.0.1', () => socket.write(said));
+        socket.on('data', (data) => (heard += data.toString()));
+        socket.on('error', () => undefined).on('close', () => resolve(heard));
+      });
+      expect(answer).toBe('');
+    }
+    expect(await kept(server.url)).toEqual(['seed']);
+    await server.stop();
+  });
+
   test('an ephemeral server takes its folder with it, also when its user is killed', async () => {
     const other = anotherProcess({ ephemeral: true, ...quick });
     const { dataDir } = await other.said;
@@ -194,9 +216,19 @@ describe('sharing', () => {
     await other.end('SIGKILL');
     await untilGone(pid);
     await expect
-      .poll(() => statSync(join(dataDir, '..'), { throwIfNoEntry: false }), { timeout: 5_000 })
+      .poll(() => statSync(join(dataDir, '..'), { throwIfNoEntry: false }), { timeout: 30_000 })
       .toBeUndefined();
   });
+});
+
+test('an ephemeral server that does not start leaves no folder', async () => {
+  const before = process.env['TMPDIR'];
+  const folder = join(place.root, 'temporary');
+  mkdirSync(folder);
+  process.env['TMPDIR'] = folder;
+  const work = embedded({ major: quick.major, ephemeral: true, settings: { wal_level: 'lots' } });
+  const error = await failure(work).finally(() => (process.env['TMPDIR'] = before));
+  expect([error.code, readdirSync(folder)]).toEqual(['HF_EMBEDDED_START', []]);
 });
 
 describe('ports', () => {

@@ -109,7 +109,7 @@ describe.runIf(process.getuid?.() === 0)('as root', () => {
     expect((await again.said).url).toBe(said.url);
     await again.end('SIGKILL');
     await expect
-      .poll(() => existsSync(join(said.dataDir, 'postmaster.pid')), { timeout: 10_000 })
+      .poll(() => existsSync(join(said.dataDir, 'postmaster.pid')), { timeout: 30_000 })
       .toBe(false);
   });
 
