@@ -191,10 +191,11 @@ export function refuseLosses(losses: readonly Loss[], allowed: readonly string[]
   const refused = losses.filter(({ object }) => !allowed.includes(object));
   if (refused.length === 0) return;
   const objects = [...new Set(refused.map(({ object }) => object))];
+  const said = new Set(refused.map(({ object, what }) => `${what} (${object})`));
   throw new HoldfastError({
     code: 'HF_DATA_LOSS',
     subject: objects.join(', '),
-    what: `this would be lost for good: ${refused.map(({ object, what }) => `${what} (${object})`).join('; ')}.`,
+    what: `this would be lost for good: ${[...said].join('; ')}.`,
     fix: `Allow it by name if that is meant: ${objects.map((object) => `--allow-data-loss '${object}'`).join(' ')}.`,
   });
 }

@@ -76,13 +76,14 @@ async function migrateOnce(client: ClientBase, schema: string): Promise<void> {
 }
 
 async function bootstrap(client: ClientBase, schema: string): Promise<void> {
+  // The table first: of several starters only the one who makes it goes on.
   await client.query(`BEGIN;
-REVOKE ALL ON SCHEMA ${schema} FROM PUBLIC;
 CREATE TABLE ${schema}.migration (
   number integer PRIMARY KEY,
   breaking boolean NOT NULL,
   applied_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
 );
+REVOKE ALL ON SCHEMA ${schema} FROM PUBLIC;
 REVOKE ALL ON ${schema}.migration FROM PUBLIC;
 COMMENT ON SCHEMA ${schema} IS 'Ledger of Holdfast: what was applied to this database, and by whom.';
 COMMIT`);

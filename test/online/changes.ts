@@ -165,7 +165,7 @@ export const changes: readonly Change[] = [
   change(
     'domain check',
     'CREATE DOMAIN shop.amount AS int; CREATE TABLE shop.bill (id int PRIMARY KEY, x shop.amount)',
-    'CREATE DOMAIN shop.amount AS int CONSTRAINT some CHECK (VALUE >= 0); CREATE TABLE shop.bill (id int PRIMARY KEY, x shop.amount)',
+    'CREATE DOMAIN shop.amount AS int CONSTRAINT not_negative CHECK (VALUE >= 0); CREATE TABLE shop.bill (id int PRIMARY KEY, x shop.amount)',
   ),
   add('composite type', 'CREATE TYPE shop.pair AS (x int, y text)'),
   add('view', 'CREATE VIEW shop.seen AS SELECT id, a FROM shop.busy'),
@@ -213,8 +213,8 @@ export const changes: readonly Change[] = [
   ),
   change(
     'changed policy',
-    'CREATE POLICY some ON shop.busy USING (a > 0)',
-    'CREATE POLICY some ON shop.busy FOR SELECT USING (a > 1)',
+    'CREATE POLICY positive ON shop.busy USING (a > 0)',
+    'CREATE POLICY positive ON shop.busy FOR SELECT USING (a > 1)',
   ),
   add('grant', 'GRANT SELECT, INSERT ON shop.busy TO PUBLIC; GRANT USAGE ON SCHEMA shop TO PUBLIC'),
   add('sequence', 'CREATE SEQUENCE shop.numbers INCREMENT 5'),

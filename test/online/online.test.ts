@@ -1,11 +1,11 @@
 import { describe, expect } from 'vitest';
-import pg from 'pg';
+import { Pool } from 'pg';
 import { test, type TestDatabase } from '../cluster/index.ts';
 import { base, changes, rows, writes } from './changes.ts';
 import { planBetween } from './stage.ts';
 import { applyBusily, goBack, invalidIndexes } from './try-change.ts';
 
-const ROWS = 5_000;
+const ROWS = 2_000;
 const WRITERS = 2;
 let standing: Promise<TestDatabase> | undefined;
 
@@ -26,11 +26,12 @@ async function goal(db: TestDatabase, sql: string): Promise<TestDatabase> {
 describe('each change on a table that others write to', () => {
   for (const change of changes) {
     test(change.name, async ({ db }) => {
-      const busy = await (standing ??= target(db));
+      const busy = await (standing ?? target(db));
+      standing = undefined;
       const one = await goal(db, change.without);
       const other = await goal(db, change.with);
       const taken: Awaited<ReturnType<typeof planBetween>>[] = [];
-      const goals: readonly pg.Pool[] =
+      const goals: readonly Pool[] =
         change.without === '' ? [other.pool, one.pool] : [one.pool, other.pool, one.pool];
       for (const [at, to] of goals.entries()) {
         const plan = await planBetween(busy.pool, to);
@@ -57,6 +58,7 @@ describe('each change on a table that others write to', () => {
         ).toBe(true);
         expect(await invalidIndexes(busy.pool)).toEqual([]);
       }
+      standing = Promise.resolve(busy);
     });
   }
 });

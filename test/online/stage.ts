@@ -1,5 +1,5 @@
 // Two structures and a plan between them, on real databases: what the online tests start from.
-import type pg from 'pg';
+import type { Pool } from 'pg';
 import { extract, managedKeys, planChange } from '../../src/build/engine/index.ts';
 import { fingerprint } from '../../src/build/fingerprint.ts';
 import { toSteps } from '../../src/build/online/index.ts';
@@ -33,7 +33,7 @@ export async function stage(db: TestDatabase, { before, rows, after }: Stage): P
 }
 
 /** The plan from one database's structure to another's. */
-export async function planBetween(target: pg.Pool, goal: pg.Pool): Promise<Plan> {
+export async function planBetween(target: Pool, goal: Pool): Promise<Plan> {
   const { rows } = await target.query(`SELECT current_setting('server_version_num')::int AS version`);
   const version = Number((rows[0] as { version: number }).version);
   const [found, wanted] = [await extract(target), await extract(goal)];

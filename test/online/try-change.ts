@@ -1,6 +1,6 @@
 // Tries one change on a database that others write to: forward, the reverse as a plan of its own, and both rolled back.
 // Every claim of a step about its locks is held against pg_locks, and every writer's longest wait is measured.
-import pg from 'pg';
+import { Client, Pool } from 'pg';
 import { apply } from '../../src/build/apply.ts';
 import { fingerprint } from '../../src/build/fingerprint.ts';
 import { rollback } from '../../src/build/rollback.ts';
@@ -57,7 +57,7 @@ export async function applyBusily(
 /** Rolls the newest plan back and tells whether the structure is the one it started from. */
 export async function goBack(
   plan: Plan,
-  { url, pool }: { readonly url: string; readonly pool: pg.Pool },
+  { url, pool }: { readonly url: string; readonly pool: Pool },
 ): Promise<boolean> {
   const allowDataLoss = plan.steps.flatMap(({ back }) =>
     (back ?? []).flatMap(({ loses }) => loses?.object ?? []),
@@ -67,7 +67,7 @@ export async function goBack(
 }
 
 /** Indexes that no query may use: there must be none after any of this. */
-export async function invalidIndexes(pool: pg.Pool): Promise<readonly string[]> {
+export async function invalidIndexes(pool: Pool): Promise<readonly string[]> {
   const { rows } = await pool.query<{ name: string }>(
     `SELECT indexrelid::regclass::text AS name FROM pg_index WHERE NOT indisvalid`,
   );
@@ -79,12 +79,12 @@ interface Crowd {
 }
 
 async function startWriters(url: string, count: number, writes: readonly string[]): Promise<Crowd> {
-  let going = true;
+  const crowd = { going: true };
   let longestStallMs = 0;
   let done = 0;
   const refused = new Set<string>();
-  const write = async (client: pg.Client, offset: number): Promise<void> => {
-    for (let turn = offset; going; turn += 1) {
+  const write = async (client: Client, offset: number): Promise<void> => {
+    for (let turn = offset; crowd.going; turn += 1) {
       const since = performance.now();
       try {
         await client.query(writes[turn % writes.length] ?? '');
@@ -97,7 +97,7 @@ async function startWriters(url: string, count: number, writes: readonly string[
   };
   const clients = await Promise.all(
     Array.from({ length: count }, async () => {
-      const client = new pg.Client(url);
+      const client = new Client(url);
       await client.connect();
       return client;
     }),
@@ -105,7 +105,7 @@ async function startWriters(url: string, count: number, writes: readonly string[
   const running = clients.map((client, at) => write(client, at));
   let ended: Promise<void> | undefined;
   const end = async (): Promise<void> => {
-    going = false;
+    crowd.going = false;
     await Promise.all(running);
     await Promise.all(clients.map((client) => client.end()));
   };
@@ -123,16 +123,16 @@ interface Notary {
   readonly close: () => Promise<void>;
 }
 
-// Tables and indexes that were there before; what belongs to the server, the ledger or a table itself is not claimed.
+// Tables that were there before, and indexes that others see by now; what belongs to the server, the ledger or a table itself is not claimed.
 const BEFORE_SQL = `SELECT c.oid::int8 AS oid, n.nspname || '.' || c.relname AS name, c.relkind AS kind
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname NOT IN ('pg_catalog', 'pg_toast', 'information_schema', 'holdfast')`;
-const LOCKS_SQL = `SELECT l.relation::int8 AS oid, upper(regexp_replace(replace(l.mode, 'Lock', ''), '([a-z])([A-Z])', '\\1 \\2', 'g')) AS mode
-  FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+  WHERE n.nspname NOT IN ('pg_catalog', 'pg_toast', 'information_schema', 'holdfast') AND c.relkind <> 'c'`;
+const LOCKS_SQL = `SELECT l.relation::int8 AS oid, i.relname AS index, upper(regexp_replace(replace(l.mode, 'Lock', ''), '([a-z])([A-Z])', '\\1 \\2', 'g')) AS mode
+  FROM pg_locks l JOIN pg_stat_activity a USING (pid) LEFT JOIN pg_class i ON i.oid = l.relation AND i.relkind IN ('i', 'I')
   WHERE l.locktype = 'relation' AND l.granted AND a.application_name = 'holdfast apply' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 
 async function openNotary(url: string, plan: Plan): Promise<Notary> {
-  const client = new pg.Client(url);
+  const client = new Client(url);
   await client.connect();
   const before = await client.query<{ oid: string; name: string; kind: string }>(BEFORE_SQL);
   const names = new Map(before.rows.map(({ oid, name, kind }) => [oid, { name, kind }]));
@@ -146,15 +146,19 @@ async function openNotary(url: string, plan: Plan): Promise<Notary> {
       );
       const claimed = group.reduce<LockMode>((mode, other) => strongerLock(mode, other.lock), 'NONE');
       const on = new Set(group.flatMap(({ locks }) => locks));
-      const { rows } = await client.query<{ oid: string; mode: string }>(LOCKS_SQL);
+      const { rows } = await client.query<{ oid: string; mode: string; index: string | null }>(LOCKS_SQL);
       let actual: LockMode = 'NONE';
-      for (const { oid, mode } of rows) {
-        const relation = names.get(oid);
+      for (const { oid, mode, index } of rows) {
+        const relation = names.get(oid) ?? (index === null ? undefined : { name: index, kind: 'i' });
         if (relation === undefined) continue;
         if (!isStrong(mode as LockMode)) continue;
         actual = strongerLock(actual, mode as LockMode);
         const listed =
-          on.has(relation.name) || relation.kind === 'i' || relation.kind === 'I' || relation.kind === 'S';
+          step.sql.startsWith('ALTER DOMAIN') ||
+          on.has(relation.name) ||
+          relation.kind === 'i' ||
+          relation.kind === 'I' ||
+          relation.kind === 'S';
         if (!listed)
           found.add(`${step.sql}: ${mode} on ${relation.name} is not listed in ${[...on].join(', ')}`);
       }

@@ -5,8 +5,8 @@ import { ident, qualified } from '../../sql.ts';
 import { label, type RelationName } from '../../define/model.ts';
 import type { ObjectId, PlannedAction } from '../action.ts';
 import { strongerLock, subjectOf } from '../locks.ts';
-import { exclusively, plain, validating, type Draft } from './draft.ts';
-import { attaching, concurrently, parentOf } from './index-forms.ts';
+import { exclusively, lockingFirst, plain, validating, type Draft } from './draft.ts';
+import { attaching, concurrently, fromBelow } from './index-forms.ts';
 import { notNullName, partName, successorName } from './name.ts';
 import { readKey, referencedTable, type KeyRendering } from './rendering.ts';
 import {
@@ -100,7 +100,8 @@ function readWanted(id: ObjectId, definition: string, type: string): Wanted {
   return { on: { schema, name: table }, name, definition, type };
 }
 
-// A domain's check is proved on every table that uses it. From 18 on VALIDATE lets writers through.
+// A domain's check is proved on every table that uses it, and writers of those wait meanwhile; which tables they are
+// only the server knows.
 function domainConstraint(action: PlannedAction, scene: Scene): readonly Draft[] {
   const { schema = '', table = '', name = '' } = subjectOf(action);
   const draft = plain(action, scene);
@@ -111,10 +112,9 @@ function domainConstraint(action: PlannedAction, scene: Scene): readonly Draft[]
     return [{ ...draft, lock: 'NONE' }];
   }
   const validate = `ALTER DOMAIN ${qualified({ schema, name: table })} VALIDATE CONSTRAINT ${ident(name)}`;
-  const lock = scene.shape.serverVersion >= 180_000 ? 'SHARE UPDATE EXCLUSIVE' : 'SHARE';
   return [
     { ...draft, sql: `${action.sql} NOT VALID`, lock: 'NONE' },
-    { ...draft, sql: validate, verb: 'alter', lock, work: 'scan', undo: [] },
+    { ...draft, sql: validate, verb: 'alter', lock: 'SHARE', work: 'scan', undo: [] },
   ];
 }
 
@@ -127,13 +127,17 @@ function addPlainly(action: PlannedAction, scene: Scene, wanted: Wanted): Draft 
 }
 
 // NOT VALID is refused for a foreign key on a partitioned table before PostgreSQL 18. There each partition gets its own
-// validated one first; the parent's then adopts them without a scan (tryAttachPartitionForeignKey in tablecmds.c).
+// validated one first; the parent's then adopts them without a scan (tryAttachPartitionForeignKey in tablecmds.c), for
+// which it takes the triggers off both tables.
 function addNotValid(scene: Scene, wanted: Wanted): readonly Draft[] {
   const parts = partitionsOf(scene, wanted.on);
   if (wanted.type === 'f' && isPartitioned(scene, wanted.on) && scene.shape.serverVersion < 180_000) {
     const leaves = parts.filter((part) => !part.partitioned);
     const onLeaves = leaves.flatMap((part) => addAndValidate(scene, { ...wanted, on: part }));
-    return [...onLeaves, { ...adding(scene, wanted, ''), undo: ['planned'] }];
+    const adopt: Draft = { ...adding(scene, wanted, ''), undo: ['planned'] };
+    const target = referencedTable(wanted.definition);
+    const adopting = lockingFirst(scene, target === undefined ? [wanted.on] : [wanted.on, target], adopt);
+    return [...onLeaves, ...adopting];
   }
   const [add, validate] = addAndValidate(scene, wanted);
   return [{ ...add, undo: ['planned'] }, validate];
@@ -242,32 +246,38 @@ function replaceKey(
 
 // What pg_dump writes for such a key: the parent's alone, each partition's through its own index, then joined.
 function keyByParts(scene: Scene, wanted: Wanted, key: KeyRendering): readonly Draft[] {
-  const parent = exclusively(scene, wanted.on, `ADD CONSTRAINT ${ident(wanted.name)} ${wanted.definition}`);
-  const only = parent.sql.replace(/^ALTER TABLE /, 'ALTER TABLE ONLY ');
-  const parts = partitionsOf(scene, wanted.on);
   const nameOn = (part: RelationName): string =>
     label(part) === label(wanted.on) ? wanted.name : partName(part.name, wanted.name, key.index);
-  const undoParts = parts.map((part) =>
+  const indexOf = (part: RelationName): RelationName => ({ schema: part.schema, name: nameOn(part) });
+  const undoParts = partitionsOf(scene, wanted.on).flatMap((part) => [
     exclusively(scene, part, `DROP CONSTRAINT IF EXISTS ${ident(nameOn(part))}`),
+    ...keyIndexLeft(scene, { ...wanted, on: part, name: nameOn(part) }, key),
+  ]);
+  const parent = onlyItself(
+    exclusively(scene, wanted.on, `ADD CONSTRAINT ${ident(wanted.name)} ${wanted.definition}`),
   );
-  const drafts: Draft[] = [
+  return [
     {
       ...parent,
-      sql: only,
       subject: `constraint ${label(wanted.on)}.${wanted.name}`,
       verb: 'create',
       undo: ['planned', ...undoParts],
     },
+    ...fromBelow(scene, wanted.on, (part, above) => ({
+      make: keyOnPart(scene, { ...wanted, on: part, name: nameOn(part) }, { key, inner: part.partitioned }),
+      attach: attaching(indexOf(above), indexOf(part)),
+    })),
   ];
-  for (const part of parts) {
-    const above = parentOf(scene, wanted.on, part);
-    const own = { ...wanted, on: part, name: nameOn(part) };
-    drafts.push(...keyOnPart(scene, own, { key, inner: part.partitioned }));
-    drafts.push(
-      attaching({ schema: above.schema, name: nameOn(above) }, { schema: part.schema, name: own.name }),
-    );
-  }
-  return drafts;
+}
+
+/** Clears an index that was built for a partition's key and that no constraint has taken yet. */
+function keyIndexLeft(scene: Scene, own: Wanted, key: KeyRendering): readonly Draft[] {
+  if (!holdsRows(scene, own.on)) return [];
+  return (keyByIndex(scene, own, key)[0]?.undo ?? []).flatMap((part) => (part === 'planned' ? [] : [part]));
+}
+
+function onlyItself(draft: Draft): Draft {
+  return { ...draft, sql: draft.sql.replace(/^ALTER TABLE /, 'ALTER TABLE ONLY ') };
 }
 
 function keyOnPart(
@@ -277,8 +287,13 @@ function keyOnPart(
 ): readonly Draft[] {
   if (!inner && holdsRows(scene, own.on)) {
     const [build, use] = keyByIndex(scene, own, key);
-    return build === undefined || use === undefined ? [] : [build, { ...use, undo: [] }];
+    return build === undefined || use === undefined
+      ? []
+      : [
+          { ...build, undo: [] },
+          { ...use, undo: [] },
+        ];
   }
   const add = exclusively(scene, own.on, `ADD CONSTRAINT ${ident(own.name)} ${own.definition}`);
-  return [inner ? { ...add, sql: add.sql.replace(/^ALTER TABLE /, 'ALTER TABLE ONLY ') } : add];
+  return [inner ? onlyItself(add) : add];
 }

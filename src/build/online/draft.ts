@@ -56,6 +56,24 @@ export function exclusively(scene: Scene, of: RelationName, change: string): Dra
   };
 }
 
+/**
+ * A statement that locks parts or referenced tables in an order of its own, behind a LOCK TABLE that takes them from the
+ * top, as writers do: otherwise the two can meet in a deadlock.
+ */
+export function lockingFirst(
+  scene: Scene,
+  tables: readonly [RelationName, ...RelationName[]],
+  draft: Draft,
+): readonly Draft[] {
+  const [first] = tables;
+  const lock = {
+    ...exclusively(scene, first, ''),
+    sql: `LOCK TABLE ${tables.map(qualified).join(', ')} IN ACCESS EXCLUSIVE MODE`,
+    locks: [...new Set(tables.flatMap((of) => withPartitions(scene, of)))],
+  };
+  return [lock, { ...draft, lock: lock.lock, locks: lock.locks, withPrevious: true }];
+}
+
 /** A scan that lets everybody read and write: it waits for no reader or writer, so its own patience is the limit. */
 export function validating(scene: Scene, of: RelationName, constraint: string): Draft {
   return {

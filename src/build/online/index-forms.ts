@@ -3,9 +3,9 @@
 // https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY
 import { ident, qualified } from '../../sql.ts';
 import { label, type RelationName } from '../../define/model.ts';
-import type { ObjectId, PlannedAction } from '../action.ts';
+import type { ObjectId, PlannedAction, TargetTable } from '../action.ts';
 import { describe, subjectOf } from '../locks.ts';
-import { indexIsValid, lockTimeoutMs, plain, relationIsGone, type Draft } from './draft.ts';
+import { indexIsValid, lockTimeoutMs, lockingFirst, plain, relationIsGone, type Draft } from './draft.ts';
 import { partName, successorName } from './name.ts';
 import { readIndex, type IndexRendering } from './rendering.ts';
 import {
@@ -34,7 +34,7 @@ export function dropIndex(action: PlannedAction, scene: Scene): readonly Draft[]
   const id = subjectOf(action);
   const had = readWanted(id, textOf(scene.before, id, 'def'));
   if (had === undefined || !inUse(scene, had.as.table)) return [plain(action, scene)];
-  return [dropping(scene, had)];
+  return dropping(scene, had);
 }
 
 /** A changed index: the new one is complete before the old one goes, then takes its name. */
@@ -45,13 +45,13 @@ export function replaceIndex(create: PlannedAction, scene: Scene): readonly Draf
   if (old === undefined || next === undefined || !holdsRows(scene, next.as.table)) return undefined;
   const successor = { ...next, name: successorName(next.name) };
   const drafts = buildIndex(scene, successor);
-  const undoBuild = [{ ...dropping(scene, successor), undo: [] }, ...dropParts(scene, successor)];
+  const undoBuild = [...withoutUndo(dropping(scene, successor)), ...dropParts(scene, successor)];
   const [first, ...rest] = drafts;
   if (first === undefined) return undefined;
   return [
     { ...first, undo: undoBuild },
     ...rest,
-    { ...dropping(scene, old), undo: buildIndex(scene, old).map((draft) => ({ ...draft, undo: [] })) },
+    ...undoneBy(dropping(scene, old), withoutUndo(buildIndex(scene, old))),
     { ...renaming(successor, next.name), undo: [{ ...renaming(next, successor.name), undo: [] }] },
   ];
 }
@@ -112,30 +112,42 @@ function dropConcurrently(index: RelationName): string {
   return `DROP INDEX CONCURRENTLY IF EXISTS ${qualified(index)}`;
 }
 
-// DROP INDEX CONCURRENTLY refuses a partitioned index; the plain form is short but locks every partition.
-function dropping(scene: Scene, had: Wanted): Draft {
+// DROP INDEX CONCURRENTLY refuses a partitioned index. The plain form locks the parts' indexes before their tables,
+// writers the other way round: locking the tables first, from the top, keeps the two from a deadlock.
+function dropping(scene: Scene, had: Wanted): readonly Draft[] {
   const on = had.as.table;
   const subject = describe({ kind: 'index', schema: had.schema, name: had.name });
   const common = { subject, verb: 'drop', work: 'catalogue', loses: null, undo: ['planned'] } as const;
-  if (isPartitioned(scene, on) || !holdsRows(scene, on)) {
-    return {
-      ...common,
-      sql: `DROP INDEX IF EXISTS ${qualified(had)}`,
-      lock: 'ACCESS EXCLUSIVE',
-      locks: withPartitions(scene, on),
-      transactional: true,
-      lockTimeoutMs,
-    };
-  }
-  return {
+  const plainly: Draft = {
     ...common,
-    sql: dropConcurrently(had),
-    lock: 'SHARE UPDATE EXCLUSIVE',
-    locks: [label(on)],
-    transactional: false,
-    lockTimeoutMs: 0,
-    doneWhen: relationIsGone(had),
+    sql: `DROP INDEX IF EXISTS ${qualified(had)}`,
+    lock: 'ACCESS EXCLUSIVE',
+    locks: withPartitions(scene, on),
+    transactional: true,
+    lockTimeoutMs,
   };
+  if (isPartitioned(scene, on)) return lockingFirst(scene, [on], plainly);
+  if (!holdsRows(scene, on)) return [plainly];
+  return [
+    {
+      ...common,
+      sql: dropConcurrently(had),
+      lock: 'SHARE UPDATE EXCLUSIVE',
+      locks: [label(on)],
+      transactional: false,
+      lockTimeoutMs: 0,
+      doneWhen: relationIsGone(had),
+    },
+  ];
+}
+
+function withoutUndo(drafts: readonly Draft[]): readonly Draft[] {
+  return drafts.map((draft) => ({ ...draft, undo: [] }));
+}
+
+/** Drafts of which the first carries the way back of them all. */
+function undoneBy(drafts: readonly Draft[], undo: readonly Draft[]): readonly Draft[] {
+  return drafts.map((draft, at) => ({ ...draft, undo: at === 0 ? undo : [] }));
 }
 
 function renaming(index: RelationName, to: string): Draft {
@@ -157,18 +169,41 @@ function renaming(index: RelationName, to: string): Draft {
 // goes with the parent's index and cannot be dropped alone, so one way back on the first step clears both kinds.
 function buildParts(scene: Scene, wanted: Wanted): readonly Draft[] {
   const on = wanted.as.table;
-  const drafts: Draft[] = [
+  return [
     { ...building(scene, wanted, 'ONLY '), undo: ['planned', ...dropParts(scene, wanted)] },
+    ...fromBelow(scene, on, (part, above) => {
+      const own = partOf(wanted, part);
+      return {
+        make: withoutUndo([buildPart(scene, own, part)]),
+        attach: attaching(partOf(wanted, above), own),
+      };
+    }),
   ];
-  for (const part of partitionsOf(scene, on)) {
-    const own = partOf(wanted, part);
-    const above = partOf(wanted, parentOf(scene, on, part));
-    drafts.push({ ...buildPart(scene, own, part), undo: [] }, attaching(above, own));
-  }
-  return drafts;
 }
 
-function buildPart(scene: Scene, own: Wanted, part: { readonly partitioned: boolean }): Draft {
+type Part = TargetTable['partitions'][number];
+
+/**
+ * Steps for every partition, each made and then attached to what is above it, inner ones complete before they are
+ * attached: attaching the last part of an index that hangs on another one makes PostgreSQL lock the tables above
+ * exclusively after the part's index, which deadlocks with writers (validatePartitionedIndex in tablecmds.c).
+ */
+export function fromBelow(
+  scene: Scene,
+  root: RelationName,
+  form: (part: Part, above: RelationName) => { readonly make: readonly Draft[]; readonly attach: Draft },
+): readonly Draft[] {
+  const below = (above: RelationName): readonly Draft[] =>
+    partitionsOf(scene, root)
+      .filter((part) => label(parentOf(scene, root, part)) === label(above))
+      .flatMap((part) => {
+        const { make, attach } = form(part, above);
+        return [...make, ...below(part), attach];
+      });
+  return below(root);
+}
+
+function buildPart(scene: Scene, own: Wanted, part: Part): Draft {
   if (part.partitioned) return building(scene, own, 'ONLY ');
   return holdsRows(scene, own.as.table) ? concurrently(own, own.as.table) : building(scene, own, '');
 }
@@ -184,7 +219,7 @@ function partOf(wanted: Wanted, part: RelationName): Wanted {
 }
 
 /** The table a partition hangs below directly: the one with the fewest partitions that has it. */
-export function parentOf(scene: Scene, root: RelationName, part: RelationName): RelationName {
+function parentOf(scene: Scene, root: RelationName, part: RelationName): RelationName {
   const holds = (of: RelationName): boolean =>
     partitionsOf(scene, of).some((one) => label(one) === label(part));
   const inner = partitionsOf(scene, root).filter((one) => one.partitioned && holds(one));
@@ -210,11 +245,9 @@ export function attaching(above: RelationName, own: RelationName): Draft {
   };
 }
 
+// Inner before leaf: what was attached to an inner one goes with it.
 function dropParts(scene: Scene, wanted: Wanted): readonly Draft[] {
-  return partitionsOf(scene, wanted.as.table)
-    .filter((part) => !part.partitioned)
-    .map((part) => {
-      const own = partOf(wanted, part);
-      return { ...dropping(scene, own), undo: [] };
-    });
+  return partitionsOf(scene, wanted.as.table).flatMap((part) =>
+    withoutUndo(dropping(scene, partOf(wanted, part))),
+  );
 }

@@ -6,10 +6,10 @@ import type { Loss, Step } from '../step.ts';
 import { arrange, remade, type Unit } from './arrange.ts';
 import { alterColumn, createColumn, dropColumn } from './column-forms.ts';
 import { createConstraint, dropConstraint, replaceConstraint, setNotNull } from './constraint-forms.ts';
-import { plain, type Draft } from './draft.ts';
+import { lockingFirst, plain, type Draft } from './draft.ts';
 import { grouped, type Change } from './group.ts';
 import { createIndex, dropIndex, replaceIndex } from './index-forms.ts';
-import { keyOf, sceneOf, type Scene } from './scene.ts';
+import { inUse, isPartitioned, keyOf, sceneOf, type Scene } from './scene.ts';
 import { withWayBack, type Expanded } from './way-back.ts';
 
 /**
@@ -23,9 +23,9 @@ import { withWayBack, type Expanded } from './way-back.ts';
 export function toSteps(planned: Planned, shape: TargetShape): readonly Step[] {
   const { forward, backward, found, goal } = planned;
   const there = sceneOf(forward, { before: found, after: goal, shape, backward: false });
-  const changes = arrange(forward, (create) => replacement(create, there) !== undefined).map((unit) =>
-    expand(unit, there),
-  );
+  const changes = arrange(forward, (create) => replacement(create, there) !== undefined)
+    .map((unit) => expand(unit, there))
+    .filter(isChange);
   const replaced = new Set(
     changes.flatMap(({ replaces, actions }) => (replaces ? actions.map(subjectKey) : [])),
   );
@@ -61,6 +61,11 @@ function expand(unit: Unit, scene: Scene): Expanded {
   return { actions: [drop, create], drafts: replacement(create, scene) ?? [], replaces: true };
 }
 
+/** What turned out to change nothing takes no part, and nothing may hang its way back on it. */
+function isChange({ drafts }: Expanded): boolean {
+  return drafts.length > 0;
+}
+
 function replacement(create: PlannedAction, scene: Scene): readonly Draft[] | undefined {
   const { kind } = subjectOf(create);
   if (kind === 'index') return replaceIndex(create, scene);
@@ -90,6 +95,7 @@ const FORMS: Readonly<Record<string, Form>> = {
   'materializedView create': (action, scene) => [{ ...plain(action, scene), work: 'build' }],
   'materializedView drop': dropMaterializedView,
   'sequence drop': dropSequence,
+  'trigger drop': dropTrigger,
   'type alter': (action, scene) => [
     { ...plain(action, scene), work: action.rewriteRisk ? 'rewrite' : 'catalogue' },
   ],
@@ -122,6 +128,14 @@ function dropSequence(action: PlannedAction, scene: Scene): readonly Draft[] {
   const { schema = '', name = '' } = subjectOf(action);
   const probe = `SELECT is_called AS lost FROM ${qualified({ schema, name })}`;
   return [losing(action, scene, { what: 'the number the sequence has reached', probe })];
+}
+
+// DROP TRIGGER takes a partitioned table's partitions before the table itself.
+function dropTrigger(action: PlannedAction, scene: Scene): readonly Draft[] {
+  const { schema = '', table = '' } = subjectOf(action);
+  const on = { schema, name: table };
+  const draft = plain(action, scene);
+  return isPartitioned(scene, on) && inUse(scene, on) ? lockingFirst(scene, [on], draft) : [draft];
 }
 
 // Its rows were computed, so they are lost only where the query that gave them goes for good.

@@ -1,6 +1,7 @@
 // Gives each forward step the statements that undo it: what its online form says itself, and the planner's backward
 // statements, each at the one forward step that made it necessary. Undone in reverse order, step by step, a plan goes
 // back from wherever it stopped.
+import { ident, qualified } from '../../sql.ts';
 import type { ObjectId, PlannedAction } from '../action.ts';
 import { subjectOf } from '../locks.ts';
 import type { BackStatement } from '../step.ts';
@@ -61,15 +62,15 @@ function bookOf(forward: readonly Expanded[]): Book {
   return { made, dropped };
 }
 
-// Exact identity first; then the same aspect of the same object; then the object it hangs on. What fits nowhere is
-// undone last, at the first step.
+// Exact identity first; then the object it hangs on, where that was dropped and so comes back without it; then the same
+// aspect of the same object. What fits nowhere is undone last, at the first step.
 function claimant(back: Expanded, forward: readonly Expanded[], book: Book): number {
   for (const action of back.actions) {
     const at =
       first(action.produces, book.dropped) ??
       first(action.destroys, book.made) ??
-      sameAspect(action, forward) ??
       first(ancestors(action), book.dropped) ??
+      sameAspect(action, forward) ??
       first(ancestors(action), book.made) ??
       sameSubject(action, forward);
     if (at !== undefined) return at;
@@ -155,7 +156,11 @@ function returning(
   claims: readonly Expanded[],
   covered: () => boolean,
 ): readonly Returning[] {
-  const planned = claims.flatMap((claim) => claim.drafts.map(asBack));
+  const claimed = claims.flatMap((claim) => claim.drafts.map(asBack));
+  const [draft] = change.drafts;
+  const [action] = change.actions;
+  const single = claimed.length === 0 && !change.replaces && draft !== undefined && action !== undefined;
+  const planned = single ? withoutPart(draft, action) : claimed;
   // Only the first draft of a change may stand in for all that no draft asked for: it is undone last.
   const asked = change.drafts.findIndex((draft) => draft.undo.includes('planned'));
   const impossible = claims.flatMap((claim) => claim.drafts).find((draft) => draft.impossible !== undefined);
@@ -177,6 +182,29 @@ function returning(
     }
     return { draft, back: [...own, ...extra] };
   });
+}
+
+// A part made on an object that the plan made too. The planner goes back by dropping the whole, but a step is undone by
+// itself: what the part stands on (a type, a function) is undone before the whole is.
+const PARTS: Readonly<Record<string, (on: string, name: string, id: ObjectId) => string>> = {
+  column: (on, name) => `ALTER TABLE ${on} DROP COLUMN ${name}`,
+  constraint: (on, name) => `ALTER TABLE ${on} DROP CONSTRAINT ${name}`,
+  default: (on, name) => `ALTER TABLE ${on} ALTER COLUMN ${name} DROP DEFAULT`,
+  trigger: (on, name) => `DROP TRIGGER ${name} ON ${on}`,
+  policy: (on, name) => `DROP POLICY ${name} ON ${on}`,
+  rule: (on, name) => `DROP RULE ${name} ON ${on}`,
+  index: (_, __, { schema = '', name = '' }) => `DROP INDEX ${qualified({ schema, name })}`,
+};
+
+function withoutPart(draft: Draft, action: PlannedAction): readonly BackStatement[] {
+  const [id] = action.produces;
+  const form = id === undefined ? undefined : PARTS[id.kind];
+  const onDomain = action.consumes[0]?.kind === 'domain';
+  if (id?.schema === undefined || id.name === undefined || form === undefined || onDomain) return [];
+  const on = id.table === undefined ? '' : qualified({ schema: id.schema, name: id.table });
+  return [
+    { sql: form(on, ident(id.name), id), transactional: true, subject: draft.subject, lock: draft.lock },
+  ];
 }
 
 function asBack(draft: Draft): BackStatement {
