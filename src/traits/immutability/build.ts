@@ -51,8 +51,8 @@ export function freeze(model: Model, { of, options }: Immutable): Model {
     freedom === undefined ? appendOnlyFunction(of.schema) : frozenFunction(guardName(of), table, freedom);
   const truncate = truncateFunction(of.schema);
   return withStatements(marked, [
-    ...functionStatements(guard, of),
-    ...functionStatements(truncate, of),
+    ...functionStatements(guard),
+    ...functionStatements(truncate),
     ...triggerStatements({
       of,
       name: 'holdfast_i_10_keep',
@@ -118,12 +118,10 @@ function guardName(of: RelationName): RelationName {
   return { schema: of.schema, name: objectName(`${of.name}_keep_rows`) };
 }
 
-function functionStatements(
-  made: { readonly of: RelationName; readonly sql: string },
-  on: RelationName,
-): Statement[] {
+function functionStatements(made: { readonly of: RelationName; readonly sql: string }): Statement[] {
   const subject = `function ${label(made.of)}()`;
-  const origin = `trait immutability on ${label(on)}`;
+  // One function may serve several tables: its origin is none of them.
+  const origin = 'trait immutability';
   return [
     { sql: made.sql, subject, origin, phase: 'before' },
     { sql: `REVOKE ALL ON FUNCTION ${qualified(made.of)}() FROM PUBLIC`, subject, origin, phase: 'before' },
