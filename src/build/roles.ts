@@ -7,7 +7,7 @@ import { SQLSTATE, isSqlstate } from '../server/index.ts';
 import { ident, literal } from '../sql.ts';
 import { lockTimeoutMs } from './online/index.ts';
 import { REHEARSAL_MARK } from './scratch-roles.ts';
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import type { StepDraft } from './steps.ts';
 
 /**
@@ -44,25 +44,56 @@ export async function roleSteps(
  */
 export async function rehearseRoles(pool: Pool, steps: readonly StepDraft[]): Promise<void> {
   if (steps.length === 0) return;
-  const client = await pool.connect();
   const back = [...steps]
     .reverse()
     .flatMap((one) => (one.back ?? []).map(({ sql }) => ({ sql, subject: one.subject })));
+  const client = await pool.connect();
   try {
-    await client.query('BEGIN');
-    for (const statement of [...steps, ...back]) {
-      await client.query('SAVEPOINT statement');
-      await client.query(statement.sql).catch(async (cause: unknown) => {
-        // Another plan's rehearsal holds a role of this name for a moment.
-        if (!isSqlstate(cause, SQLSTATE.duplicateObject)) throw notAllowed(statement, cause);
-        await client.query('ROLLBACK TO SAVEPOINT statement');
-      });
+    for (let tries = 1; ; tries += 1) {
+      const met = await tryRoles(client, [...steps, ...back]);
+      if (met === undefined) return;
+      if (tries === TRIES) throw met;
     }
   } finally {
-    await client.query('ROLLBACK');
     client.release();
   }
 }
+
+/** Several plans of one server try the same roles and may lock each other out; one of them goes on. */
+const TRIES = 10;
+
+async function tryRoles(
+  client: PoolClient,
+  statements: readonly { readonly sql: string; readonly subject: string }[],
+): Promise<unknown> {
+  let contested = false;
+  try {
+    await client.query('BEGIN');
+    for (const statement of statements) {
+      await client.query('SAVEPOINT statement');
+      const cause = await client.query(statement.sql).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      if (cause === undefined) continue;
+      if (isSqlstate(cause, SQLSTATE.deadlockDetected)) return cause;
+      // Another plan's rehearsal holds a role of this name for a moment, and may drop it the next.
+      contested ||= isSqlstate(cause, ...TAKEN);
+      if (!contested || !isSqlstate(cause, ...TAKEN, ...GONE)) throw notAllowed(statement, cause);
+      await client.query('ROLLBACK TO SAVEPOINT statement');
+    }
+    return undefined;
+  } finally {
+    await client.query('ROLLBACK');
+  }
+}
+
+const TAKEN = [SQLSTATE.duplicateObject, SQLSTATE.uniqueViolation] as const;
+const GONE = [
+  SQLSTATE.undefinedObject,
+  SQLSTATE.insufficientPrivilege,
+  SQLSTATE.dependentObjectsStillExist,
+] as const;
 
 function notAllowed(
   statement: { readonly sql: string; readonly subject: string },

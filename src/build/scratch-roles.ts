@@ -17,21 +17,18 @@ const ROUNDS = 20;
  * @param client a session on the scratch server
  * @param names roles needed, without duplicates
  * @param pin name of a scratch database of this run
- * @returns the roles that had to be made
  * @throws HoldfastError HF_NO_ROLE_RIGHT when one is missing and may not be created
  */
 export async function ensureRehearsalRoles(
   client: Client,
   names: readonly string[],
   pin: string,
-): Promise<string[]> {
-  const made: string[] = [];
+): Promise<void> {
   for (const name of new Set(names)) {
-    for (let round = 1; !(await ensured(client, name, { pin, made })); round += 1) {
+    for (let round = 1; !(await ensured(client, name, pin)); round += 1) {
       if (round === ROUNDS) throw notMade(name, undefined);
     }
   }
-  return made;
 }
 
 const MARKED_SQL = `
@@ -49,17 +46,15 @@ const ROLE_SQL = `
   SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1) AS there,
          (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) AS super`;
 
-async function ensured(client: Client, name: string, run: { pin: string; made: string[] }): Promise<boolean> {
+async function ensured(client: Client, name: string, pin: string): Promise<boolean> {
   const { rows } = await client.query<{ there: boolean; super: boolean }>(ROLE_SQL, [name]);
-  if (rows[0]?.there !== true) {
-    if (!(await create(client, name, rows[0]?.super === true))) return false;
-    run.made.push(name);
-  }
+  const [session] = rows;
+  if (session?.there !== true && !(await create(client, name, session?.super === true))) return false;
   try {
-    await client.query(`GRANT CONNECT ON DATABASE ${ident(run.pin)} TO ${ident(name)}`);
+    await client.query(`GRANT CONNECT ON DATABASE ${ident(pin)} TO ${ident(name)}`);
     return true;
   } catch (error) {
-    if (isSqlstate(error, SQLSTATE.undefinedObject)) return false;
+    if (isSqlstate(error, SQLSTATE.undefinedObject, SQLSTATE.deadlockDetected)) return false;
     throw error;
   }
 }
@@ -75,7 +70,8 @@ async function create(client: Client, name: string, superuser: boolean): Promise
     return true;
   } catch (error) {
     await client.query('ROLLBACK');
-    if (isSqlstate(error, SQLSTATE.duplicateObject, SQLSTATE.uniqueViolation)) return false;
+    if (isSqlstate(error, SQLSTATE.duplicateObject, SQLSTATE.uniqueViolation, SQLSTATE.deadlockDetected))
+      return false;
     throw notMade(name, error);
   }
 }

@@ -1,9 +1,21 @@
 // Databases to try things in: empty, on the target's server when its role may make them, gone when the work ends, also
 // after an error, and swept by the next plan when the process was killed. The target itself is only read.
 import { randomBytes } from 'node:crypto';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
 import type { Client, Pool } from 'pg';
 import { HoldfastError } from '../error.ts';
-import { close, connect, majorOf, openPool, serverVersion, target, withDatabase } from '../server/index.ts';
+import {
+  close,
+  connect,
+  embedded,
+  listBinaries,
+  majorOf,
+  openPool,
+  serverVersion,
+  target,
+  withDatabase,
+} from '../server/index.ts';
 import { ident, literal } from '../sql.ts';
 import { dropRehearsalRoles, ensureRehearsalRoles } from './scratch-roles.ts';
 
@@ -19,7 +31,10 @@ export interface ScratchOptions {
   readonly url: string;
   /** Another server of the same major to make them on. */
   readonly scratchUrl?: string;
-  /** Starts a server of the given major, or gives undefined; asked only without CREATEDB and without `scratchUrl`. */
+  /**
+   * Starts a server of the given major, or gives undefined; asked only without CREATEDB and without `scratchUrl`.
+   * Default: an embedded server in the temporary folder, from what is installed here.
+   */
   readonly fallback?: (
     major: number,
   ) => Promise<{ readonly url: string; readonly stop: () => Promise<void> } | undefined>;
@@ -138,7 +153,7 @@ interface OtherServer {
 
 async function otherServer(options: ScratchOptions, major: number, user: string): Promise<OtherServer> {
   if (options.scratchUrl !== undefined) return { url: options.scratchUrl };
-  const started = await options.fallback?.(major);
+  const started = await (options.fallback ?? embeddedServer)(major);
   if (started !== undefined) return started;
   throw new HoldfastError({
     code: 'HF_NO_SCRATCH',
@@ -146,6 +161,16 @@ async function otherServer(options: ScratchOptions, major: number, user: string)
     what: `it may not make databases, and no PostgreSQL ${major} is installed here to rehearse the plan on.`,
     fix: `Run ALTER ROLE ${ident(user)} CREATEDB as a superuser, or name a PostgreSQL ${major} server for scratch databases.`,
   });
+}
+
+async function embeddedServer(major: number): Promise<OtherServer | undefined> {
+  const { found } = await listBinaries();
+  if (!found.some((binaries) => binaries.major === major)) return undefined;
+  const { url, stop } = await embedded({
+    major,
+    dir: join(tmpdir(), `holdfast-rehearsal-${major}-${userInfo().uid}`),
+  });
+  return { url, stop };
 }
 
 async function placeOn(
@@ -195,7 +220,8 @@ class Bench implements ScratchServer {
   readonly versionNumber: number;
   readonly #place: Place;
   readonly #made: Scratch[] = [];
-  readonly #roles = new Set<string>();
+  /** Roles were made or found for this run: whoever leaves last drops them. */
+  #pinned = false;
   #label: string | undefined;
   #dropping: Promise<void> | undefined;
 
@@ -221,7 +247,8 @@ class Bench implements ScratchServer {
 
   ensureRoles = async (names: readonly string[]): Promise<void> => {
     const pin = this.#made[0]?.name ?? (await this.make()).name;
-    for (const made of await ensureRehearsalRoles(this.#place.client, names, pin)) this.#roles.add(made);
+    if (names.length > 0) this.#pinned = true;
+    await ensureRehearsalRoles(this.#place.client, names, pin);
   };
 
   async sweep(): Promise<void> {
@@ -240,7 +267,7 @@ class Bench implements ScratchServer {
 
   async end(): Promise<void> {
     await this.dropDatabases();
-    if (this.#roles.size > 0) await dropRehearsalRoles(this.#place.client).catch(() => undefined);
+    if (this.#pinned) await dropRehearsalRoles(this.#place.client).catch(() => undefined);
     await close(this.#place.client);
     await this.#place.stop?.();
   }

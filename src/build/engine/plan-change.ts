@@ -6,6 +6,7 @@ import { ident, qualified } from '../../sql.ts';
 import type { FactView, ObjectId, Planned, PlannedAction } from '../action.ts';
 import { keepColumnGrants } from './column-grants.ts';
 import { describe, keyOf, type Facts } from './facts.ts';
+import { grantBeforeOwners } from './owner-order.ts';
 import { views, type Ownership, type Views } from './view.ts';
 
 /** A planned change, and what was left out of it. */
@@ -53,7 +54,7 @@ export function actionsBetween(
 ): readonly PlannedAction[] {
   try {
     const { actions } = planFacts(from, to, { scope: 'database', assumedRoles: [...roles] });
-    return keepColumnGrants(actions.map(planned), to);
+    return grantBeforeOwners(keepColumnGrants(actions.map(planned), to));
   } catch (cause) {
     throw new HoldfastError({
       code: 'HF_PLANNER',
