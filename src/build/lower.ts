@@ -31,7 +31,7 @@ export interface Lowered {
 }
 
 /**
- * Lowers a definition to DDL: schemas, extensions, types and sequences, then tables, foreign keys, indexes, views, row
+ * Lowers a definition to DDL: schemas, extensions, types and sequences, then tables, indexes, foreign keys, views, row
  * security, free statements, comments and owners; .sql files where what they make belongs.
  * @param definition a value of `database`
  * @param options `baseDir`: folder that relative globs of `sql` start in, where the definition has no `baseUrl`
@@ -55,8 +55,9 @@ export async function lower(
     ...free(model.statements, 'before'),
     ...free(files, 'before'),
     ...tables,
-    ...foreignKeys,
+    // A foreign key may rest on a unique index instead of a constraint.
     ...indexes,
+    ...foreignKeys,
     ...free(files, 'after'),
     ...views.views,
     ...views.indexes,

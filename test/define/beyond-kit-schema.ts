@@ -4,6 +4,7 @@ import {
   bigint,
   check,
   customType,
+  foreignKey,
   index,
   integer,
   jsonb,
@@ -15,6 +16,7 @@ import {
   point,
   text,
   timestamp,
+  uniqueIndex,
 } from 'drizzle-orm/pg-core';
 
 export const quoted = pgSchema('a "schema"');
@@ -62,6 +64,16 @@ export const things = quoted.table(
 export const guarded = pgTable('guarded', { id: integer('id').primaryKey(), owner: text('owner') }, (t) => [
   pgPolicy('a "policy"', { using: sql`${t.owner} = ${"o'brien"} or ${t.id} = ${7} or ${true}` }),
 ]);
+
+// drizzle-kit makes foreign keys before the unique index this one rests on.
+export const onIndex = pgTable(
+  'on_index',
+  { id: integer('id').primaryKey(), code: integer('code'), parent: integer('parent') },
+  (t) => [
+    uniqueIndex('on_index_code').on(t.code),
+    foreignKey({ name: 'on_index_parent', columns: [t.parent], foreignColumns: [t.code] }),
+  ],
+);
 
 export const seen = quoted.view('a "view"').as((query) => query.select({ id: things.id }).from(things));
 export const text2 = pgView('from_before', { id: integer('id') }).as(

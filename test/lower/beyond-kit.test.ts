@@ -52,7 +52,7 @@ describe('beyond drizzle-kit', () => {
     });
     const ours = database('places', { tables: extended });
     expect(theirs.model).toEqual(ours.model);
-    expect(ours.model.extensions).toEqual([{ name: 'vector' }, { name: 'postgis' }]);
+    expect(ours.model.extensions).toEqual([{ name: 'vector' }, { name: 'postgis' }, { name: 'pg_trgm' }]);
     expect(ours.model.tables[0]?.columns.map((column) => column.type)).toEqual([
       'integer',
       'vector(3)',
@@ -61,10 +61,12 @@ describe('beyond drizzle-kit', () => {
       'bit(6)',
       'geometry(point)',
       'geometry(point)',
+      'text',
     ]);
     const { statements } = await lower(ours);
-    expect(statements.map((one) => one.sql).slice(-2)).toEqual([
+    expect(statements.map((one) => one.sql).slice(-3)).toEqual([
       `CREATE INDEX "places_near" ON "public"."places" USING "hnsw" ("embedding" vector_cosine_ops) WITH ("m" = '16')`,
+      'CREATE INDEX "places_name" ON "public"."places" USING "gin" ("name" gin_trgm_ops)',
       'CREATE INDEX "places_where" ON "public"."places" USING "gist" ("where")',
     ]);
   });

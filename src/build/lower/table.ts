@@ -1,4 +1,4 @@
-// Tables as DDL: the table with its keys and checks, then foreign keys (which may point forward), indexes, security.
+// Tables as DDL: the table with its keys and checks, then indexes, foreign keys (which may point forward), security.
 import type {
   Check,
   Column,

@@ -286,18 +286,23 @@ function schemas(found: Found, model: SchemaReading['model']): string[] {
   return [...new Set(names.map(storedName))].filter((name) => !foreign.has(name)).sort(compareText);
 }
 
-// pg-core has columns of types that come with an extension; the definition cannot be built without it.
-const EXTENSION_TYPES: readonly (readonly [RegExp, string])[] = [
+// pg-core has columns of types, and indexes by operator classes, that come with an extension; without it the definition
+// cannot be built.
+const EXTENSION_WORDS: readonly (readonly [RegExp, string])[] = [
   [/^(vector|halfvec|sparsevec)\b/, 'vector'],
   [/^(geometry|geography)\b/, 'postgis'],
   [/^citext\b/, 'citext'],
   [/^hstore\b/, 'hstore'],
   [/^ltree\b/, 'ltree'],
+  [/^(gin|gist)_trgm_ops\b/, 'pg_trgm'],
 ];
 
 function extensionsOf(tables: readonly Table[]): { readonly name: string }[] {
-  const types = tables.flatMap((table) => table.columns.map((column) => column.type.toLowerCase()));
-  return EXTENSION_TYPES.filter(([pattern]) => types.some((type) => pattern.test(type))).map(([, name]) => ({
+  const words = tables.flatMap((table) => [
+    ...table.columns.map((column) => column.type.toLowerCase()),
+    ...table.indexes.flatMap((index) => index.elements.map((element) => element.opclass ?? '')),
+  ]);
+  return EXTENSION_WORDS.filter(([pattern]) => words.some((word) => pattern.test(word))).map(([, name]) => ({
     name,
   }));
 }
