@@ -244,7 +244,7 @@ test('the policy is an index condition for the application role', async ({ db })
   );
 });
 
-test('uuid and number tenants: a malformed value gives no rows and no error, and the index still serves', async ({
+test('uuid and number tenants: an empty value shows no rows, a malformed one fails closed, and the index serves', async ({
   db,
 }) => {
   const schema = pgSchema('typed');
@@ -266,23 +266,17 @@ test('uuid and number tenants: a malformed value gives no rows and no error, and
     (await asTenant<{ n: number }>(client, tenant, `SELECT count(*)::int AS n FROM typed.${table}`))[0]?.n;
   expect(await count(known.toUpperCase(), 'by_uuid')).toBe(1);
   expect(await count('7', 'by_number')).toBe(1);
-  for (const hostile of [
-    '',
-    ' ',
-    'x',
-    `${known}'`,
-    '1e3',
-    '99999999999999999999',
-    '0x7',
-    '7 ',
-    '٧',
-    "' OR true",
-  ]) {
-    expect(await count(hostile, 'by_uuid'), hostile).toBe(0);
-    expect(await count(hostile, 'by_number'), hostile).toBe(0);
+  for (const table of ['by_uuid', 'by_number']) expect(await count('', table)).toBe(0);
+  for (const hostile of [' ', 'x', `${known}'`, '1e3', '0x', '99999999999999999999', '٧', "' OR true"]) {
+    for (const table of ['by_uuid', 'by_number']) {
+      expect((await refusal(count(hostile, table))).code, hostile).toMatch(/^22(P02|003)$/);
+    }
   }
-  for (const table of ['by_uuid', 'by_number']) {
-    const plan = await asTenant(client, '7', `EXPLAIN SELECT * FROM typed.${table}`);
+  for (const [table, tenant] of [
+    ['by_uuid', known],
+    ['by_number', '7'],
+  ] as const) {
+    const plan = await asTenant(client, tenant, `EXPLAIN SELECT * FROM typed.${table}`);
     expect(JSON.stringify(plan)).toMatch(/Index Only Scan|Index Scan|Bitmap Index Scan/);
   }
 });
