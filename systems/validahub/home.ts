@@ -1,8 +1,9 @@
 // Where ValidaHub lives: a database that is what the definition says, and a hub that speaks as the application's role.
 import { createHmac, createHash, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { apply, connect, embedded, HoldfastError, plan } from 'holdfast';
+import { readPlan, type Plan } from 'holdfast/build';
 import { isSqlstate, redact, SQLSTATE, urlFromEnvironment, withClient, withDatabase } from 'holdfast/server';
 import type { Connected } from 'holdfast/use';
 import definition from './database.ts';
@@ -107,34 +108,80 @@ async function ensureDatabase(url: string): Promise<void> {
   });
 }
 
+const BRING_UP_ATTEMPTS = 5;
+
+/** Plans and applies, one process at a time: two rehearsals at once on a new server would meet in the roles they make. */
 async function bringUp(url: string, options: HomeOptions): Promise<number> {
-  const { onStage } = options;
-  onStage?.('comparing the database with the definition');
-  const planned = await plan(definition, url, { now: options.now() });
-  if (planned.steps.length === 0) return 0;
-  const applied = await apply(planned, url, {
-    onProgress: (at) => onStage?.(at.subject, at.step, at.of),
+  return withClient(url, async (client) => {
+    await client.query("SELECT pg_catalog.pg_advisory_lock(pg_catalog.hashtext('validahub bring up'))");
+    return planAndApply(url, options);
   });
-  return applied.steps;
 }
 
-/** Logs in with the password that is kept; sets a new one where there is none or it no longer fits the server. */
-async function logIn(url: string, passwordFile: string): Promise<Connected<typeof tables>> {
-  const kept = await readFile(passwordFile, 'utf8').catch(() => '');
-  if (kept.trim() !== '') {
-    const connected = await connect(definition, asApp(url, kept.trim())).catch((error: unknown) => {
-      if (error instanceof HoldfastError && error.code === 'HF_LOGIN') return undefined;
-      throw error;
-    });
-    if (connected !== undefined) return connected;
+/** What a process left half done is finished first; who changes the database by other ways meanwhile is waited for. */
+async function planAndApply(url: string, options: HomeOptions): Promise<number> {
+  const { onStage } = options;
+  const onProgress = (at: { subject: string; step: number; of: number }): void =>
+    onStage?.(at.subject, at.step, at.of);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const left = await unfinishedPlan(url);
+      const finished = left === undefined ? 0 : (await apply(left, url, { onProgress })).steps;
+      onStage?.('comparing the database with the definition');
+      const planned = await plan(definition, url, { now: options.now() });
+      if (planned.steps.length === 0) return finished;
+      return finished + (await apply(planned, url, { onProgress })).steps;
+    } catch (error) {
+      const overtaken = hasCode(error, 'HF_STALE_PLAN') || hasCode(error, 'HF_UNFINISHED');
+      if (!overtaken || attempt === BRING_UP_ATTEMPTS) throw error;
+    }
   }
-  const password = randomBytes(24).toString('base64url');
-  await withClient(url, (client) => client.query(`ALTER ROLE ${ROLES.app} PASSWORD '${verifier(password)}'`));
-  await mkdir(join(passwordFile, '..'), { recursive: true });
-  const partial = `${passwordFile}.${process.pid}`;
-  await writeFile(partial, `${password}\n`, { mode: 0o600 });
-  await rename(partial, passwordFile);
-  return connect(definition, asApp(url, password));
+}
+
+/** The plan that is being applied, or was when its process died: applying it again waits for the one, finishes the other. */
+async function unfinishedPlan(url: string): Promise<Plan | undefined> {
+  return withClient(url, async (client) => {
+    const { rows: ledger } = await client.query<{ there: boolean }>(
+      "SELECT pg_catalog.to_regclass('holdfast.run') IS NOT NULL AS there",
+    );
+    if (ledger[0]?.there !== true) return undefined;
+    const { rows } = await client.query<{ plan: unknown }>(
+      "SELECT plan FROM holdfast.run WHERE state = 'applying'",
+    );
+    return rows[0] === undefined ? undefined : readPlan(rows[0].plan);
+  });
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof HoldfastError && error.code === code;
+}
+
+/**
+ * Logs in with the password that is kept; sets a new one where there is none or it no longer fits the server. Only one
+ * process at a time sets it, so that the file and the server agree.
+ */
+async function logIn(url: string, passwordFile: string): Promise<Connected<typeof tables>> {
+  return withClient(url, async (client) => {
+    await client.query("SELECT pg_catalog.pg_advisory_lock(pg_catalog.hashtext('validahub app password'))");
+    const connected = await logInAsKept(url, passwordFile);
+    if (connected !== undefined) return connected;
+    const password = randomBytes(24).toString('base64url');
+    await client.query(`ALTER ROLE ${ROLES.app} PASSWORD '${verifier(password)}'`);
+    await mkdir(dirname(passwordFile), { recursive: true });
+    const partial = `${passwordFile}.${process.pid}`;
+    await writeFile(partial, `${password}\n`, { mode: 0o600 });
+    await rename(partial, passwordFile);
+    return connect(definition, asApp(url, password));
+  });
+}
+
+async function logInAsKept(url: string, passwordFile: string): Promise<Connected<typeof tables> | undefined> {
+  const kept = (await readFile(passwordFile, 'utf8').catch(() => '')).trim();
+  if (kept === '') return undefined;
+  return connect(definition, asApp(url, kept)).catch((error: unknown) => {
+    if (hasCode(error, 'HF_LOGIN')) return undefined;
+    throw error;
+  });
 }
 
 function asApp(url: string, password: string): string {
