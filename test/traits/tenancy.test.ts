@@ -4,6 +4,7 @@ import {
   index,
   integer,
   pgMaterializedView,
+  pgPolicy,
   pgSchema,
   pgView,
   primaryKey,
@@ -332,6 +333,25 @@ test('what would leak at definition is named, with a way out', () => {
     'HF_TENANT_NULL column app.loose.tenant_id',
     'HF_TRAIT_TABLE table app.nothing',
   ]);
+});
+
+test('a permissive policy beside isolation is refused, because PostgreSQL would OR the two', async ({
+  db,
+}) => {
+  await db.query(`CREATE SCHEMA ored; CREATE TABLE ored.rows (tenant_id text); INSERT INTO ored.rows VALUES ('a'), ('b');
+    ALTER TABLE ored.rows ENABLE ROW LEVEL SECURITY; GRANT USAGE ON SCHEMA ored TO PUBLIC; GRANT SELECT ON ored.rows TO PUBLIC;
+    CREATE POLICY tenant_isolation ON ored.rows USING (tenant_id = nullif(current_setting('app.tenant', true), ''));
+    CREATE POLICY recent ON ored.rows USING (true)`);
+  const client = await sessionAs(db, shop(db).roles.app);
+  expect(await asTenant(client, 'a', 'SELECT * FROM ored.rows')).toHaveLength(2);
+  const policy = pgPolicy('recent', { as: 'permissive', for: 'select', using: sql`true` });
+  const rows = app.table('rows', { tenantId: text('tenant_id').primaryKey() }, () => [policy]);
+  const trait = tenancy({
+    column: 'tenant_id',
+    setting: 'app.tenant',
+    roles: { app: 'x_app', owner: 'x_owner' },
+  });
+  expect(() => database('ored', { tables: { app, rows }, traits: [trait] })).toThrow('[HF_TENANT_POLICY]');
 });
 
 test('names and settings that cannot work are refused at once', () => {

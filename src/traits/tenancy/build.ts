@@ -15,10 +15,7 @@ import { columnOf, relationOf } from '../reference.ts';
 import { settingTypeOf, settingValue } from '../setting.ts';
 import { grants } from './grants.ts';
 import type { LoginRole, Membership, Restriction, TenancyOptions } from './index.ts';
-import { loginRole, standingOf } from './plan.ts';
-
-/** Name of the policy that isolates; one a table. */
-export const ISOLATION = 'tenant_isolation';
+import { ISOLATION, loginRole, standingOf } from './plan.ts';
 
 /**
  * The model with every tenant table isolated. Row security is forced, so the owner is filtered too; the policy is for

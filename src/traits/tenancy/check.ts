@@ -4,7 +4,7 @@ import type { Diagnostic } from '../../define/trait.ts';
 import { columnOf, relationOf } from '../reference.ts';
 import { settingTypeOf } from '../setting.ts';
 import type { TenancyOptions } from './index.ts';
-import { namedTables, type Standing, standings } from './plan.ts';
+import { ISOLATION, loginRole, namedTables, type Standing, standings } from './plan.ts';
 
 interface Scene {
   readonly model: Model;
@@ -52,6 +52,7 @@ function tableFindings(table: Table, scene: Scene): Diagnostic[] {
   }
   return [
     ...columnFindings(table, standing.column),
+    ...policyFindings(table, scene.options),
     ...keyFindings(table, { column: standing.column, options: scene.options }),
     ...indexFindings(table, { column: standing.column, options: scene.options }),
     ...table.foreignKeys.flatMap((key) => foreignKeyFindings(key, { table, column: standing.column, scene })),
@@ -84,6 +85,22 @@ function columnFindings(table: Table, name: string): Diagnostic[] {
     );
   }
   return found;
+}
+
+/** PostgreSQL lets a row through when any permissive policy does: one more for the application undoes isolation. */
+function policyFindings(table: Table, options: TenancyOptions): Diagnostic[] {
+  const app = loginRole(options.roles.app).name;
+  return table.policies
+    .filter((policy) => policy.as === 'permissive' && policy.name !== ISOLATION)
+    .filter((policy) => policy.to.length === 0 || policy.to.some((role) => role === app || role === 'public'))
+    .map((policy) =>
+      error(
+        'HF_TENANT_POLICY',
+        `policy ${policy.name} on table ${label(table)}`,
+        'it is permissive and reaches the application: such policies are OR-ed with isolation, so it shows other tenants’ rows.',
+        "Make it restrictive, say it in 'restrict', or give it to a role of its own.",
+      ),
+    );
 }
 
 interface Tenanted {

@@ -11,6 +11,9 @@ export type Standing =
   /** Without the tenant column and not declared otherwise: a mistake. */
   | { readonly kind: 'unknown' };
 
+/** Name of the policy that isolates; one a table. */
+export const ISOLATION = 'tenant_isolation';
+
 const ALL_RIGHTS: readonly Right[] = ['select', 'insert', 'update', 'delete'];
 
 /** Says what a table is: declared exceptions first, then declared shared tables, then whoever has the column. */
