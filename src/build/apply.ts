@@ -13,6 +13,7 @@ import {
   openRun,
   releaseLease,
   setRunState,
+  stepsOf,
   takeLease,
   unfinishedRun,
   type Lease,
@@ -83,12 +84,12 @@ export async function apply(plan: Plan, url: string, options: ApplyOptions = {})
   const client = await openSession(url, 'holdfast apply');
   try {
     await refuseOtherServer(client, checked);
-    const before = await standing(client, checked, schema);
-    if (before === 'already') return nothing(checked, true);
+    // Without a ledger there is no lease to ask under, and a refusal must not leave one behind.
+    if (!(await hasLedger(client, schema))) await standing(client, checked, schema);
     if (checked.steps.length === 0) return nothing(checked, false);
     await migrate(client, schema);
     return await withLease({ client, url, schema, options }, async (worker) => {
-      // Read again under the lease: another run may have ended meanwhile.
+      await forgetUnbegun(worker, checked);
       const now = await standing(worker.client, checked, schema);
       if (now === 'already') return nothing(checked, true);
       return await carryOut(worker, checked, { options, unfinished: now });
@@ -96,6 +97,19 @@ export async function apply(plan: Plan, url: string, options: ApplyOptions = {})
   } finally {
     await close(client);
   }
+}
+
+// A run that failed before it changed anything must not keep other plans out.
+async function forgetUnbegun(worker: Worker, plan: Plan): Promise<void> {
+  const { client, schema } = worker;
+  const unfinished = await unfinishedRun(client, schema);
+  if (unfinished?.state !== 'applying' || unfinished.planId === plan.id) return;
+  const { steps } = readPlan(unfinished.plan);
+  const rows = await stepsOf(client, unfinished.run, schema);
+  const begun = rows.some(
+    ({ state, number }) => state === 'done' || steps[number - 1]?.transactional !== true,
+  );
+  if (!begun) await finishRun(worker, unfinished.run, 'rolled back');
 }
 
 async function carryOut(

@@ -231,6 +231,26 @@ describe('one at a time', () => {
     });
   });
 
+  test('a plan that failed before it changed anything keeps nobody out', async ({ db }) => {
+    const { plan, target } = await stage(db, {
+      before,
+      rows: `${rows}; INSERT INTO t VALUES (2000, -1)`,
+      after: `${before}; ALTER TABLE t ADD CONSTRAINT none CHECK (a > 0) NOT VALID`,
+    });
+    const [step] = plan.steps;
+    if (step === undefined) throw new Error('no step');
+    const broken = {
+      ...plan,
+      id: 'broken',
+      steps: [{ ...step, sql: 'ALTER TABLE public.t ADD CHECK (a > 0)' }],
+    };
+    expect(await refusal(apply(broken, target.url))).toMatchObject({
+      code: 'HF_STEP_FAILED',
+      fix: 'Mend the rows that break the check, then run the same plan again.',
+    });
+    expect(await apply(plan, target.url)).toMatchObject({ endsAsPlanned: true, resumed: false });
+  });
+
   test('a connection that is cut goes on over a new one', async ({ db }) => {
     const { plan, target } = await slow(db);
     let cut = false;
@@ -339,8 +359,9 @@ describe('rollback', () => {
     await goal.query(`${before}; CREATE INDEX t_a ON t (a)`);
     const second = await planBetween(target.pool, goal.pool);
     await apply(second, target.url);
-    await goal.query('CREATE VIEW v AS SELECT id FROM t');
-    const third = await planBetween(target.pool, goal.pool);
+    const further = await db.another();
+    await further.query(`${before}; CREATE INDEX t_a ON t (a); CREATE VIEW v AS SELECT id FROM t`);
+    const third = await planBetween(target.pool, further.pool);
     await apply(third, target.url);
     expect(await refusal(rollback(target.url, { to: 'nothing' }))).toMatchObject({ code: 'HF_UNKNOWN_PLAN' });
     expect(await rollback(target.url, { to: first.id })).toMatchObject({ plans: [third.id, second.id] });

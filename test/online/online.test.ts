@@ -1,4 +1,4 @@
-import { describe, expect } from 'vitest';
+import { afterAll, describe, expect } from 'vitest';
 import { Pool } from 'pg';
 import { test, type TestDatabase } from '../cluster/index.ts';
 import { base, changes, rows, writes } from './changes.ts';
@@ -16,12 +16,26 @@ async function target(db: TestDatabase): Promise<TestDatabase> {
   return made;
 }
 
+let plainly: Promise<TestDatabase> | undefined;
+
 async function goal(db: TestDatabase, sql: string): Promise<TestDatabase> {
-  const made = await db.another();
-  await made.query(base);
-  if (sql !== '') await made.query(sql);
-  return made;
+  if (sql === '' && plainly !== undefined) return await plainly;
+  const making = (async () => {
+    const made = await db.another();
+    await made.query(`${base}; ${sql}`);
+    return made;
+  })();
+  if (sql === '') plainly = making;
+  return await making;
 }
+
+const stalls: [number, string][] = [];
+
+afterAll(() => {
+  const longest = stalls.sort(([one], [other]) => other - one).slice(0, 5);
+  const lines = longest.map(([ms, name]) => `  ${ms.toFixed(0).padStart(6)} ms  ${name}`);
+  process.stdout.write(`longest waits of a writer beside ${stalls.length} applies:\n${lines.join('\n')}\n`);
+});
 
 describe('each change on a table that others write to', () => {
   for (const change of changes) {
@@ -49,6 +63,7 @@ describe('each change on a table that others write to', () => {
           asPlanned: true,
         });
         expect(await invalidIndexes(busy.pool)).toEqual([]);
+        stalls.push([outcome.longestStallMs, `${change.name}, ${outcome.steps} steps`]);
         taken.push(plan);
       }
       for (const plan of taken.reverse()) {

@@ -45,6 +45,12 @@ export function retype(from: string, to: string): Retype {
   const before = readType(from);
   const after = readType(to);
   if (before === undefined || after === undefined || before.array !== after.array) return worst;
+  const cost = ofElements(before, after);
+  // Elements are converted one by one, even where a bare value would keep its bytes.
+  return before.array ? { ...cost, rewrites: true } : cost;
+}
+
+function ofElements(before: TypeName, after: TypeName): Retype {
   if (isCharacters(before) && isCharacters(after)) return characters(before, after);
   if (before.base === after.base) return modifiers(before, after);
   if (before.base === 'cidr' && after.base === 'inet')
