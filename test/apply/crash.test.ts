@@ -12,7 +12,7 @@ import type { Plan } from '../../src/build/step.ts';
 import { runs, stepsOf } from '../../src/ledger/index.ts';
 import { test, type TestDatabase } from '../cluster/index.ts';
 import { base, rows } from '../online/changes.ts';
-import { planBetween } from '../online/stage.ts';
+import { planBetween, stage } from '../online/stage.ts';
 import { invalidIndexes } from '../online/try-change.ts';
 
 const AFTER = `
@@ -31,6 +31,8 @@ ALTER TABLE shop.busy ADD CONSTRAINT busy_extra FOREIGN KEY (small) REFERENCES s
 ALTER TABLE shop.busy SET (fillfactor = 80);
 ALTER TYPE shop.mood ADD VALUE 'middle';
 `;
+
+const JITI = 'node_modules/jiti/lib/jiti-cli.mjs';
 
 /** Every boundary of a plan: each statement has three. */
 const boundaries = (statements: number): readonly number[] =>
@@ -83,11 +85,9 @@ async function withScene(db: TestDatabase, work: (scene: Scene) => Promise<void>
 
 /** Runs the child until it stops at a boundary, and kills it there. */
 async function killedAt(scene: Scene, url: string, at: number): Promise<string> {
-  const child = spawn(
-    process.execPath,
-    ['node_modules/jiti/lib/jiti-cli.mjs', 'test/apply/crash-child.ts', scene.file, url, String(at)],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
+  const child = spawn(process.execPath, [JITI, 'test/apply/crash-child.ts', scene.file, url, String(at)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const said = await new Promise<string>((resolve) => {
     let text = '';
     child.stdout.on('data', (chunk: Buffer) => {
@@ -175,6 +175,38 @@ describe('cut off', () => {
       await target.drop();
     });
   });
+});
+
+test('kill -9 in the middle of a concurrent build: the server stops it, the next apply builds it whole', async ({
+  db,
+}) => {
+  const before = 'CREATE TABLE t (id int PRIMARY KEY, a int)';
+  const { plan, target } = await stage(db, {
+    before,
+    rows: 'INSERT INTO t SELECT i, i FROM generate_series(1, 1000) i',
+    after: `${before}; CREATE INDEX t_a ON t (a)`,
+  });
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-crash-'));
+  const file = join(folder, 'plan.json');
+  writeFileSync(file, JSON.stringify(plan));
+  const writer = await target.pool.connect();
+  try {
+    await writer.query('BEGIN; UPDATE t SET a = 0 WHERE id = 1');
+    const child = spawn(process.execPath, [JITI, 'test/apply/crash-child.ts', file, target.url, '0']);
+    const building = (): Promise<unknown[]> =>
+      target.query(`SELECT FROM pg_stat_activity WHERE datname = current_database()
+        AND application_name = 'holdfast apply' AND query LIKE 'CREATE INDEX CONCURRENTLY%' AND wait_event_type = 'Lock'`);
+    await expect.poll(building, { timeout: 30_000 }).toHaveLength(1);
+    child.kill('SIGKILL');
+    await expect.poll(building, { timeout: 10_000 }).toHaveLength(0);
+    expect(await invalidIndexes(target.pool)).toEqual(['t_a']);
+    await writer.query('COMMIT');
+    expect(await apply(plan, target.url)).toMatchObject({ resumed: true, endsAsPlanned: true });
+    expect(await invalidIndexes(target.pool)).toEqual([]);
+  } finally {
+    writer.release();
+    rmSync(folder, { recursive: true });
+  }
 });
 
 /** Ends a run at its n-th boundary; its sessions are closed, which is all a server sees of a process that is gone. */
