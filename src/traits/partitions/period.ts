@@ -78,11 +78,14 @@ export function suffix(period: Period, startMs: number): string {
  * none, and their bounds are the wall clock of UTC. ISO order is read alike under every DateStyle.
  */
 export function boundText(ms: number, type: RangeType): string {
-  const iso = new Date(ms).toISOString();
+  const wholeMs = Math.floor(ms);
+  const iso = new Date(wholeMs).toISOString();
   const day = iso.slice(0, 10);
   if (type === 'date') return day;
-  const milliseconds = iso.slice(20, 23);
-  const time = `${iso.slice(11, 19)}${milliseconds === '000' ? '' : `.${milliseconds}`}`;
+  // A bound that exists may lie between two milliseconds; PostgreSQL counts microseconds.
+  const microseconds = String(Math.round((ms - wholeMs) * 1000)).padStart(3, '0');
+  const fraction = `${iso.slice(20, 23)}${microseconds}`.replace(/0+$/, '');
+  const time = `${iso.slice(11, 19)}${fraction === '' ? '' : `.${fraction}`}`;
   return type === 'timestamptz' ? `${day} ${time}+00` : `${day} ${time}`;
 }
 
