@@ -1,7 +1,7 @@
 // Definition and database give a plan: what would change, in steps that were already run forward and back on a copy.
 import { createHash } from 'node:crypto';
 import type { Definition } from '../define/database.ts';
-import { target } from '../server/index.ts';
+import { majorOf, target } from '../server/index.ts';
 import { catalogueDump, lineKey, type Dump } from './catalogue-dump.ts';
 import { reading } from './catalogue-session.ts';
 import { copyStructure } from './copy.ts';
@@ -9,6 +9,7 @@ import { managedKeys } from './engine/index.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { lower } from './lower.ts';
 import { toSteps } from './online/index.ts';
+import { pgDumpReader } from './pg-dump.ts';
 import { rehearse, type Rehearsed } from './rehearse.ts';
 import { targetShape } from './shape.ts';
 import { withSides, type LoweredDefinition, type PlanOptions, type Sides } from './sides.ts';
@@ -54,7 +55,7 @@ export async function planLowered(
 }
 
 /** The steps of a plan, and how the target reads when they have run. */
-interface Done extends Pick<Rehearsed, 'steps' | 'back'> {
+interface Done extends Pick<Rehearsed, 'steps' | 'back' | 'comparedBy'> {
   readonly end: Dump;
 }
 
@@ -65,7 +66,7 @@ async function nothingToDo(sides: Sides): Promise<Done | undefined> {
   if (settled.length > 0 || mended.length > 0) return undefined;
   const read = await catalogueDump(goal.scratch.pool);
   refuseUnmanaged(found.dump, read, { publicTouched: ownership.publicTouched });
-  return { steps: [], end: found.dump, back: 'equal' };
+  return { steps: [], end: found.dump, back: 'equal', comparedBy: 'catalogue' };
 }
 
 async function rehearsed(sides: Sides): Promise<Done> {
@@ -76,8 +77,10 @@ async function rehearsed(sides: Sides): Promise<Done> {
   const copy = await server.make();
   await reading(pool, (query) => copyStructure({ query, facts: found.facts }, copy.pool));
   sides.tell('rehearsing');
+  const read = await pgDumpReader(majorOf(found.versionNumber));
   const done = await rehearse({
     copy: copy.pool,
+    ...(read === undefined ? {} : { dumped: { read, copyUrl: copy.url, goalUrl: goal.scratch.url } }),
     goal: { pool: goal.scratch.pool, facts: goal.facts },
     ownership: sides.ownership,
     kept: change.kept,
@@ -110,7 +113,7 @@ function sealed(
     rehearsal: {
       forward: 'equal',
       back: done.back,
-      comparedBy: 'catalogue',
+      comparedBy: done.comparedBy,
       durationMs: Math.round(performance.now() - startedAt),
     },
     manages: managedKeys(sides.goal.facts),

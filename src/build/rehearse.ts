@@ -8,6 +8,7 @@ import { forward, reading, runAlone, waysBack, type Runnable } from './catalogue
 import { compare, tell, type Difference } from './compare.ts';
 import { elaborate, extract, type Facts, type Ownership } from './engine/index.ts';
 import { createPartitionSql, partitionsOf } from './partitions.ts';
+import { compareTexts, type DumpReader, type DumpText } from './pg-dump.ts';
 import type { Step } from './step.ts';
 import { numbered, type StepDraft } from './steps.ts';
 
@@ -15,6 +16,8 @@ import { numbered, type StepDraft } from './steps.ts';
 export interface Rehearsal {
   /** The copy of the target's structure; the plan runs here. */
   readonly copy: Pool;
+  /** pg_dump, where the machine has one that fits. */
+  readonly dumped?: { readonly read: DumpReader; readonly copyUrl: string; readonly goalUrl: string };
   /** The database the definition was loaded in, and what was read of it. */
   readonly goal: { readonly pool: Pool; readonly facts: Facts };
   readonly ownership: Ownership;
@@ -34,6 +37,8 @@ export interface Rehearsed {
   readonly start: Dump;
   readonly end: Dump;
   readonly back: 'equal' | 'not-possible';
+  /** The stronger of the readers that judged the ends; the catalogue always did. */
+  readonly comparedBy: 'pg_dump' | 'catalogue';
 }
 
 /**
@@ -44,6 +49,7 @@ export interface Rehearsed {
  */
 export async function rehearse(given: Rehearsal): Promise<Rehearsed> {
   const start = await catalogueDump(given.copy);
+  const startText = await textOf(given, {});
   await runAlone(given.copy, forward(given.steps));
   const settled = await given.settle(given.copy);
   for (const list of settled) await runAlone(given.copy, forward(list));
@@ -53,7 +59,39 @@ export async function rehearse(given: Rehearsal): Promise<Rehearsed> {
 
   const end = await catalogueDump(given.copy);
   await refuseUnequalGoal(given, start, end);
-  return { steps, start, end, back: await runBack(given.copy, steps, start) };
+  await refuseUnequalText(given);
+  const back = await runBack(given.copy, steps, start);
+  if (back === 'equal' && startText !== undefined) {
+    const broken = start.some((line) => line.value.startsWith('INVALID'));
+    const differences = compareTexts((await textOf(given, {})) ?? startText, startText, () => !broken);
+    if (differences.length > 0) throw unequal('the way back', tell(differences, BACK));
+  }
+  return { steps, start, end, back, comparedBy: startText === undefined ? 'catalogue' : 'pg_dump' };
+}
+
+const BACK = { left: 'after it', right: 'before the plan' };
+const FORWARD = { left: 'after the plan', right: 'in the definition' };
+
+async function textOf(
+  { dumped }: Rehearsal,
+  request: Omit<Parameters<DumpReader>[0], 'url'>,
+): Promise<DumpText | undefined> {
+  return dumped?.read({ url: dumped.copyUrl, ...request });
+}
+
+/** What pg_dump prints of the forward end and of the goal; partitions and what is left alone are none of the goal's. */
+async function refuseUnequalText(given: Rehearsal): Promise<void> {
+  const { dumped, copy, ownership } = given;
+  if (dumped === undefined) return;
+  const without = await reading(copy, partitionsOf);
+  const end = await dumped.read({ url: dumped.copyUrl, anonymous: true, without });
+  const goal = await dumped.read({ url: dumped.goalUrl, anonymous: true });
+  const differences = compareTexts(end, goal, (key, _, wanted) => {
+    if (/^(COMMENT|SCHEMA) .*\bpublic$/.test(key) && !ownership.publicTouched) return false;
+    // What only the server has is judged by the catalogue, which knows what stays.
+    return wanted !== undefined;
+  });
+  if (differences.length > 0) throw unequal('the forward run', tell(differences, FORWARD));
 }
 
 async function refuseUnequalGoal(given: Rehearsal, start: Dump, end: Dump): Promise<void> {
@@ -146,7 +184,7 @@ async function runBack(copy: Pool, steps: readonly Step[], start: Dump): Promise
   // An index that was broken before comes back whole: nobody wants the ruin restored.
   const differences = compare(await catalogueDump(copy), start, (line) => !broken.has(line.facet));
   if (differences.length > 0) {
-    throw unequal('the way back', tell(differences, { left: 'after it', right: 'before the plan' }));
+    throw unequal('the way back', tell(differences, BACK));
   }
   return 'equal';
 }
@@ -155,7 +193,7 @@ function notReached(differences: readonly Difference[]): HoldfastError {
   const lacking = differences.filter(
     (one) => one.left === undefined && LEFT_ALONE.some((kind) => one.object.startsWith(kind)),
   );
-  const told = tell(differences, { left: 'after the plan', right: 'in the definition' });
+  const told = tell(differences, FORWARD);
   if (lacking.length === 0) return unequal('the forward run', told);
   const [first] = lacking;
   return new HoldfastError({

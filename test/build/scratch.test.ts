@@ -1,7 +1,7 @@
 // Scratch databases and roles: who may make them, that none is left, and that plans do not disturb each other.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import pg from 'pg';
+import { Pool } from 'pg';
 import { expect } from 'vitest';
 import { catalogueDump } from '../../src/build/catalogue-dump.ts';
 import { forward, runAlone } from '../../src/build/catalogue-session.ts';
@@ -83,7 +83,7 @@ test('a role without superuser plans, with roles that are not there yet, and lea
       `CREATE ROLE "${nameIn(db, 'keeper')}"`,
       `GRANT "${nameIn(db, 'keeper')}" TO CURRENT_USER`,
     ]);
-    const pool = new pg.Pool({ connectionString: url });
+    const pool = new Pool({ connectionString: url });
     await runAlone(pool, forward(plan.steps));
     expect(await fingerprint(pool)).toBe(plan.to);
     await pool.end();
@@ -112,7 +112,7 @@ test('without CREATEDB it rehearses on another server of the same major', async 
       ...OPTIONS,
       scratchUrl: elsewhere.url,
     });
-    const pool = new pg.Pool({ connectionString: url });
+    const pool = new Pool({ connectionString: url });
     await runAlone(pool, forward(plan.steps));
     expect(await fingerprint(pool)).toBe(plan.to);
     await pool.end();
