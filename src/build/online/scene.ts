@@ -69,7 +69,8 @@ export function inUse(scene: Scene, of: RelationName): boolean {
 
 /** Whether a scan or a build on the relation can take long, so that the online form is worth its steps. */
 export function holdsRows(scene: Scene, of: RelationName): boolean {
-  if (!inUse(scene, of) || scene.made.has(keyOf({ kind: 'table', ...named(of) }))) return false;
+  const made = ['table', 'materializedView'].some((kind) => scene.made.has(keyOf({ kind, ...named(of) })));
+  if (made || !inUse(scene, of)) return false;
   const table = scene.shape.tables.get(label(of));
   if (table === undefined)
     return scene.before.payload({ kind: 'materializedView', ...named(of) }) !== undefined;
