@@ -119,6 +119,17 @@ test('without CREATEDB it rehearses on another server of the same major', async 
   });
 });
 
+test('without CREATEDB it rehearses on an embedded server of the same major where one is installed', async ({
+  db: file,
+}) => {
+  const db = await file.another();
+  await withRole(db, '', async (url) => {
+    const plan = await planLowered(wanted(['CREATE TABLE t (id int)']), url, OPTIONS);
+    expect(plan).toMatchObject({ reversible: true, rehearsal: { forward: 'equal', back: 'equal' } });
+    expect(plan.steps.map((step) => step.sql)).toEqual(['CREATE TABLE "public"."t" ("id" integer)']);
+  });
+});
+
 test('a missing role that may not be made is named with the statement that makes it', async ({
   db: file,
 }) => {
