@@ -30,7 +30,9 @@ export function numbered(...lists: readonly (readonly StepDraft[])[]): readonly 
  */
 export function settlementSteps(settlement: Settlement): readonly StepDraft[] {
   const back: BackStatement[] | null =
-    settlement.back === null ? null : settlement.back.map((sql) => ({ sql, transactional: true }));
+    settlement.back === null
+      ? null
+      : settlement.back.map((one) => (typeof one === 'string' ? { sql: one, transactional: true } : one));
   const last = settlement.statements.length - 1;
   const together = last > 0 && settlement.statements.every((statement) => statement.transactional);
   return settlement.statements.map((statement, at) => ({

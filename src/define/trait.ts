@@ -42,8 +42,11 @@ export interface Settlement {
     readonly lock: LockMode;
     readonly on?: RelationName;
   }[];
-  /** How to take it back, in order; null with a reason where that would lose what a user may have stored. */
-  readonly back: readonly string[] | null;
+  /**
+   * How to take it back, in order; null with a reason where that would lose what a user may have stored.
+   * Plain text runs in a transaction; what cannot (CREATE INDEX CONCURRENTLY) says so.
+   */
+  readonly back: readonly (string | { readonly sql: string; readonly transactional: boolean })[] | null;
   readonly backReason?: string;
 }
 

@@ -317,7 +317,9 @@ test('taking a partition back drops it while it is empty and keeps it once it ho
   await db.query(
     `INSERT INTO back.owners VALUES ('a', 1); INSERT INTO back.events (tenant_id, created_at) VALUES ('a', '2026-12-05')`,
   );
-  for (const { back } of made) for (const statement of back ?? []) await db.query(statement);
+  for (const { back } of made)
+    for (const statement of back ?? [])
+      await db.query(typeof statement === 'string' ? statement : statement.sql);
   expect((await boundsOf(db, 'back.events')).map((bound) => bound.split(' ')[0])).toEqual([
     'events_y2026m12',
   ]);

@@ -85,7 +85,7 @@ function build(partition: Existing, by: { readonly index: HotIndex; readonly rem
       ...(by.remains ? [statement(dropIndex(partition, index))] : []),
       statement(createIndex(partition, { index, how: ' CONCURRENTLY' })),
     ],
-    back: [dropIndex(partition, index)],
+    back: [{ sql: dropIndex(partition, index), transactional: false }],
   };
 }
 
@@ -100,7 +100,7 @@ function drop(partition: Existing, index: HotIndex): Settlement {
         on: { schema: partition.schema, name: partition.name },
       },
     ],
-    back: [createIndex(partition, { index, how: ' CONCURRENTLY' })],
+    back: [{ sql: createIndex(partition, { index, how: ' CONCURRENTLY' }), transactional: false }],
   };
 }
 
