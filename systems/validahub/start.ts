@@ -1,5 +1,5 @@
 // npm start: a real PostgreSQL with ValidaHub in it checks a catalogue that comes with the project, and says so on one page.
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HoldfastError } from 'holdfast';
@@ -9,7 +9,7 @@ import { openHome, type Home } from './home.ts';
 import { progressLine } from './progress.ts';
 
 const RULES = fileURLToPath(new URL('./rules.yaml', import.meta.url));
-const OUT = 'corrected-catalogue.csv';
+const OUT = join('.holdfast', 'corrected-catalogue.csv');
 const TENANT = 't_demo';
 
 const COUNTS_SQL = `
@@ -33,6 +33,7 @@ async function main(): Promise<number> {
   try {
     const home = await openHome({ cwd, env: process.env, now: () => new Date(), onStage: line.show });
     try {
+      await mkdir(join(cwd, '.holdfast'), { recursive: true });
       const checked = await check(home.hub, {
         input,
         out: join(cwd, OUT),
