@@ -59,6 +59,13 @@ function machine({ place, plan }: Planned, steps: number): Record<string, unknow
   return { database: place.shown, plan: plan.id, steps, embedded: place.embedded ?? null };
 }
 
+// Waiting for a signal does not keep Node.js running; a timer does.
 async function stopped(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await once(signal, 'abort');
+  if (signal.aborted) return;
+  const awake = setInterval(() => undefined, 60_000);
+  try {
+    await once(signal, 'abort');
+  } finally {
+    clearInterval(awake);
+  }
 }
