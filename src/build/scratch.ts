@@ -1,7 +1,8 @@
 // Databases to try things in: empty, on the target's server when its role may make them, gone when the work ends, also
 // after an error, and swept by the next plan when the process was killed. The target itself is only read.
 import { randomBytes } from 'node:crypto';
-import { tmpdir, userInfo } from 'node:os';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client, Pool } from 'pg';
 import { HoldfastError } from '../error.ts';
@@ -166,11 +167,15 @@ async function otherServer(options: ScratchOptions, major: number, user: string)
 async function embeddedServer(major: number): Promise<OtherServer | undefined> {
   const { found } = await listBinaries();
   if (!found.some((binaries) => binaries.major === major)) return undefined;
-  const { url, stop } = await embedded({
-    major,
-    dir: join(tmpdir(), `holdfast-rehearsal-${major}-${userInfo().uid}`),
-  });
-  return { url, stop };
+  const dir = await mkdtemp(join(tmpdir(), 'holdfast-rehearsal-'));
+  const remove = (): Promise<void> => rm(dir, { recursive: true, force: true });
+  try {
+    const { url, stop } = await embedded({ major, dir: join(dir, 'postgres') });
+    return { url, stop: () => stop().finally(remove) };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
 }
 
 async function placeOn(

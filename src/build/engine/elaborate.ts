@@ -1,7 +1,7 @@
 // PostgreSQL's deparse is not a fixed point: `status IN ('a', 'b')` on a varchar comes back as one text, and that text
 // loaded again as another. Two databases with the same meaning then differ for ever. So a text that differs is given to
 // the scratch server again, until both sides have been read the same number of times or mean different things.
-import type { Fact, FactBase, StableId } from '@supabase/pg-delta/core';
+import type { Fact, FactBase } from '@supabase/pg-delta/core';
 import { diff, type Delta } from '@supabase/pg-delta/core';
 import type { Pool } from 'pg';
 import { extract, keyOf, type Facts } from './facts.ts';
@@ -101,7 +101,7 @@ function withTexts(
     changes.set(key, [...(changes.get(key) ?? []), delta]);
   }
   const facts = base.facts().map((fact): Fact => {
-    const changed = changes.get(keyOf(fact.id as StableId));
+    const changed = changes.get(keyOf(fact.id));
     if (changed === undefined) return fact;
     const payload = { ...fact.payload };
     for (const delta of changed) payload[delta.attr] = text(delta);
