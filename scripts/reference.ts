@@ -21,7 +21,7 @@ function commandLine(): string {
       '',
       `    holdfast ${command.name} ${command.usage}`,
       '',
-      `${sentence(command.summary)}`,
+      sentence(command.summary),
       '',
     );
     lines.push('| option | what it does |', '|---|---|');

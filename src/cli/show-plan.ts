@@ -49,7 +49,7 @@ function row(step: Step): string[] {
   const alone = step.transactional ? '' : 'outside a transaction';
   const loses = step.loses === null ? '' : `LOSES ${step.loses.what}`;
   return [
-    `${String(step.number).padStart(4)}`,
+    String(step.number).padStart(4),
     `${step.verb} ${step.subject}`,
     lock,
     step.work,

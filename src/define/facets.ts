@@ -79,7 +79,7 @@ export function grant(
   privileges: readonly string[],
   options: { readonly on: GrantTarget; readonly to: PgRole | string | readonly (PgRole | string)[] },
 ): Facet {
-  const to = [options.to].flat() as (PgRole | string)[];
+  const to = [options.to].flat();
   const roles = to.map((role) => (typeof role === 'string' ? role : role.name));
   const target = targetOf(options.on);
   const subject = `grant ${privileges.join(', ')} on ${target.subject} to ${roles.join(', ')}`;

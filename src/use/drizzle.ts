@@ -65,7 +65,7 @@ export function front<T extends Tables>(tables: T, options: DrizzleOptions): Fro
       const schema = whole.session.schema ?? whole.session.relations;
       return new whole.constructor(whole.dialect, session, schema) as Database<T>;
     },
-    transaction: (client, body) => bound(client).transaction(body as never) as Promise<never>,
+    transaction: (client, body) => bound(client).transaction(body) as Promise<never>,
   };
 }
 

@@ -21,7 +21,7 @@ const COUNTS_SQL = `
 
 process.exitCode = await main().catch((error: unknown) => {
   const unforeseen = error instanceof Error && !(error instanceof HoldfastError);
-  process.stderr.write(`${unforeseen ? (error.stack ?? error.message) : String((error as Error).message)}\n`);
+  process.stderr.write(`${unforeseen ? (error.stack ?? error.message) : (error as Error).message}\n`);
   return 1;
 });
 

@@ -48,8 +48,8 @@ describe('what is not lowered is named', () => {
   test('values in extra config that Drizzle 0.x drops without a word', () => {
     const things = pgTable('things', { id: integer('id').primaryKey(), n: integer('n') }, (t) => [
       sql`CONSTRAINT small CHECK (${t.n} < 10)` as never,
-      { wrapped: index('i').on(t.n) } as never,
-      42 as never,
+      { wrapped: index('i').on(t.n) },
+      42,
     ]);
     expect(refused({ tables: { things } })).toEqual([
       `extra config of table public.things: CONSTRAINT small CHECK ("things"."n" < 10): Drizzle takes no SQL text there and drops it, so it would be missing from the database. Write a constraint as check('name', sql\`…\`), anything else as a facet or in a .sql file. [HF_NOT_LOWERED]`,

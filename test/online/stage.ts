@@ -35,7 +35,7 @@ export async function stage(db: TestDatabase, { before, rows, after }: Stage): P
 /** The plan from one database's structure to another's. */
 export async function planBetween(target: Pool, goal: Pool): Promise<Plan> {
   const { rows } = await target.query(`SELECT current_setting('server_version_num')::int AS version`);
-  const version = Number((rows[0] as { version: number }).version);
+  const version = (rows[0] as { version: number }).version;
   const [found, { facts: wanted, to }] = [await extract(target), await readGoal(goal)];
   const change = planChange(found, wanted, {
     previous: new Set(managedKeys(found)),

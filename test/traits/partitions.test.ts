@@ -74,7 +74,7 @@ const BOUNDS = `
   FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = $1::text::regclass ORDER BY c.relname`;
 
 async function boundsOf(db: TestDatabase, table: string): Promise<string[]> {
-  const rows = await db.query<{ name: string; bounds: string }>(`${BOUNDS}`, [table]);
+  const rows = await db.query<{ name: string; bounds: string }>(BOUNDS, [table]);
   return rows.map(({ name, bounds }) => `${name} ${bounds}`);
 }
 

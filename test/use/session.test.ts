@@ -70,7 +70,7 @@ describe('who a session speaks for', () => {
       'session key "tennant": the definition knows no such key; its keys: "tenant". Pass a key of the definition, ' +
         'or call session() without arguments for a session that sees no rows. [HF_TENANT]',
     );
-    expect(thrown(() => app.session({ constructor: 't1' } as never)).code).toBe('HF_TENANT');
+    expect(thrown(() => app.session({ constructor: 't1' })).code).toBe('HF_TENANT');
     expect(clients).toEqual([]);
   });
 

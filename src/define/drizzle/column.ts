@@ -1,5 +1,5 @@
 // One Drizzle column as a column of the model. Defaults follow drizzle-kit, so that a database it made reads the same.
-import { is, SQL, type SQLWrapper } from 'drizzle-orm';
+import { is, SQL } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import { HoldfastError } from '../../error.ts';
 import { ident, literal } from '../../sql.ts';
@@ -104,7 +104,7 @@ function elementText(value: unknown, type: string): string {
 
 function expressionOf(as: unknown, read: Expressions): string {
   const value: unknown = typeof as === 'function' && !is(as, SQL) ? as() : as;
-  return is(value, SQL) ? read.text(value as SQLWrapper) : literalOf(value);
+  return is(value, SQL) ? read.text(value) : literalOf(value);
 }
 
 interface Identity {

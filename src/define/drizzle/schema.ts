@@ -266,7 +266,7 @@ function roles(found: Found): Role[] {
   const inTables = found.tables
     .flatMap(extraConfig)
     .filter((entry) => typeof entry === 'object' && is(entry, PgPolicy));
-  const policies = [...(inTables as PgPolicy[]), ...found.policies.map(({ policy }) => policy)];
+  const policies = [...inTables, ...found.policies.map(({ policy }) => policy)];
   const byName = new Map<string, Role>();
   for (const role of [...found.roles.map(readRole), ...policies.flatMap(rolesOf)]) {
     const known = byName.get(role.name);

@@ -100,8 +100,8 @@ export async function existingPartitions(
     schema: row.schema,
     name: row.name,
     isDefault: row.is_default,
-    fromMs: Number(row.from_ms),
-    toMs: Number(row.to_ms),
+    fromMs: row.from_ms,
+    toMs: row.to_ms,
   }));
 }
 

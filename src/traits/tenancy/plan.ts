@@ -53,6 +53,6 @@ export function standings(model: Model, options: TenancyOptions): ReadonlyMap<st
 }
 
 function sharedTable(one: NonNullable<TenancyOptions['shared']>[number]): SharedTable {
-  if (typeof one === 'object' && 'table' in one && !('schema' in one)) return one as SharedTable;
+  if (typeof one === 'object' && 'table' in one && !('schema' in one)) return one;
   return { table: one as SharedTable['table'] };
 }

@@ -50,7 +50,7 @@ export async function exportCorrected(
   const job = await asTenant(hub, tenantId, (tx) => readJob(tx, tenantId, jobId));
   if (job.status !== 'completed') throw notCompleted(jobId, job.status);
   const given = typeof input.source === 'object' && 'sha256' in input.source;
-  const opened = given ? (input.source as Catalogue) : await openCatalogue(input.source as string | Readable);
+  const opened = given ? input.source : await openCatalogue(input.source);
   try {
     if (opened.sha256 !== job.fileSha256) throw otherFile(opened.name, job.fileName);
     const catalogue = opened.mapped((job.options['mapping'] ?? {}) as Mapping);

@@ -99,7 +99,7 @@ function rowOf(correction: CorrectionInput, at: { index: number; id: string }): 
   const wrong = faultOf(row);
   if (wrong === undefined) return row;
   throw failure('CORRECTION', {
-    subject: `correction ${at.index + 1} (${String(row.field_name)}, record ${String(row.record_number)})`,
+    subject: `correction ${at.index + 1} (${row.field_name}, record ${String(row.record_number)})`,
     what: wrong,
     fix: 'Correct it and send the batch again; nothing of it was logged.',
   });

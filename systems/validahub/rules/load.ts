@@ -222,7 +222,7 @@ function lineOf(
   for (const match of error.path.matchAll(/[^.[\]]+/g)) {
     steps.push(/^\d+$/.test(match[0]) ? Number(match[0]) : match[0]);
   }
-  let node = source.document.contents as Node | null;
+  let node = source.document.contents;
   let position = node?.range?.[0] ?? 0;
   for (const step of steps) {
     const child = childOf(node, step);

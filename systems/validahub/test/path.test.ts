@@ -334,7 +334,7 @@ describe('another tenant', () => {
     for (const setId of [mine.setId, '00000000-0000-4000-8000-000000000000']) {
       const error = await point(setId, '7.7.7').catch((caught: unknown) => caught);
       expect(error).toEqual(refused('23503'));
-      messages.push(String((error as Error).message));
+      messages.push((error as Error).message);
     }
     expect(messages[0]).toBe(messages[1]);
     // The same id under another tenant is no duplicate, so it tells nothing.

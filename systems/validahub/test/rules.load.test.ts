@@ -91,7 +91,7 @@ rules:
     ]);
     const bomb = Array.from(
       { length: 12 },
-      (_, i) => `a${i}: &a${i} [${i === 0 ? '1' : `${`*a${i - 1},`.repeat(9)}`}]`,
+      (_, i) => `a${i}: &a${i} [${i === 0 ? '1' : `*a${i - 1},`.repeat(9)}]`,
     );
     expect(told(bomb.join('\n'))).toHaveLength(1);
     expect(told('name: x\n')).toEqual(['line 1: rules must be a list with at least one rule.']);
