@@ -174,7 +174,7 @@ function cutOff(run: Run): HoldfastError {
     what: `it was being ${verb} by ${run.byHost} since ${run.startedAt} and was cut off.`,
     fix:
       run.state === 'applying'
-        ? 'Finish it (holdfast apply --resume) or undo it (holdfast rollback) first.'
+        ? 'Finish it (holdfast apply) or undo it (holdfast rollback) first.'
         : 'Finish going back (holdfast rollback) first.',
   });
 }

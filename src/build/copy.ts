@@ -42,7 +42,7 @@ export async function copyStructure(source: CopySource, into: Pool): Promise<voi
       code: 'HF_COPY',
       subject: cause instanceof HoldfastError ? cause.subject : 'the target',
       what: `its structure could not be copied to rehearse on: ${cause instanceof HoldfastError ? cause.what : String(cause)}`,
-      fix: 'Put pg_dump of the server’s major version on the PATH, which copies what Holdfast cannot.',
+      fix: 'The reason is PostgreSQL’s own; change or drop that object on the server, then plan again.',
       cause,
     });
   }

@@ -14,6 +14,7 @@ import {
   takeLease,
 } from '../ledger/index.ts';
 import type { Lease, StepKey } from '../ledger/index.ts';
+import { REHEARSAL_MARK } from './scratch-roles.ts';
 import { openSession } from './session.ts';
 import { backoffMs, lockWait, type Blocker, type Clock } from './waiting.ts';
 import { watch, type Watcher } from './watch.ts';
@@ -259,8 +260,22 @@ async function recover(task: Task, act: Act, { error, waited, outOfPatience }: F
     if (outOfPatience) throw lockWait(act.subject, waited, worker.watcher.seen());
     return;
   }
+  if (!outOfPatience && isSqlstate(error, ...TAKEN) && (await isPassing(worker.client, act))) return;
   await giveUp(task, act, error);
   throw error instanceof HoldfastError ? error : stepFailed(act, error);
+}
+
+const TAKEN = [SQLSTATE.duplicateObject, SQLSTATE.uniqueViolation] as const;
+
+const PASSING_SQL = `SELECT EXISTS (SELECT FROM pg_catalog.pg_roles r
+  WHERE 'role ' || r.rolname = $1 AND pg_catalog.shobj_description(r.oid, 'pg_authid') = $2)
+  OR NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE 'role ' || r.rolname = $1) AS passing`;
+
+/** Whether the role that is in the way belongs to another plan's rehearsal and goes when that ends (or is gone by now). */
+async function isPassing(client: Client, act: Act): Promise<boolean> {
+  if (!act.subject.startsWith('role ')) return false;
+  const { rows } = await client.query<{ passing: boolean }>(PASSING_SQL, [act.subject, REHEARSAL_MARK]);
+  return rows[0]?.passing === true;
 }
 
 // What is left must not be taken for the real thing later. A name that was taken before is not ours to clear.

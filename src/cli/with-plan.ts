@@ -1,6 +1,6 @@
 // What plan, apply and up begin with: load the definition, find the database, plan and rehearse with progress.
 import { type Plan, plan } from '../build/index.ts';
-import type { Invocation } from './command.ts';
+import { type Invocation, list } from './command.ts';
 import { type Loaded, loadDefinition } from './load.ts';
 import { progress } from './output.ts';
 import { findTarget, type Place, scratchServer } from './target.ts';
@@ -33,6 +33,7 @@ export async function makePlan(invocation: Invocation, at: Omit<Planned, 'plan'>
     return await plan(at.loaded.definition, at.place.url, {
       baseDir: at.loaded.baseDir,
       now: invocation.now(),
+      allowDataLoss: list(invocation, 'allow-data-loss'),
       signal: invocation.signal,
       fallback: scratchServer,
       onProgress: ({ stage }) => line.show(stage),

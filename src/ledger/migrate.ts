@@ -9,7 +9,13 @@ import { migrations } from './migrations.ts';
 /** Where the ledger lives unless the user says otherwise. */
 export const ledgerDefaults = { schema: 'holdfast' } as const;
 
-const RACES = [SQLSTATE.uniqueViolation, SQLSTATE.duplicateSchema, SQLSTATE.duplicateTable] as const;
+// A table's row type has a name of its own: the loser of a race may meet that before the table.
+const RACES = [
+  SQLSTATE.uniqueViolation,
+  SQLSTATE.duplicateSchema,
+  SQLSTATE.duplicateTable,
+  SQLSTATE.duplicateObject,
+] as const;
 const MOST_RACES = 20;
 
 /**

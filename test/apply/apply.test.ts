@@ -227,7 +227,7 @@ describe('one at a time', () => {
     const error = await refusal(apply({ ...plan, id: 'another' }, target.url));
     expect(error).toMatchObject({
       code: 'HF_UNFINISHED',
-      fix: 'Finish it (holdfast apply --resume) or undo it (holdfast rollback) first.',
+      fix: 'Finish it (holdfast apply) or undo it (holdfast rollback) first.',
     });
   });
 

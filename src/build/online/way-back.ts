@@ -135,12 +135,12 @@ function sameSubject(action: PlannedAction, forward: readonly Expanded[]): numbe
 
 /** Whether another change's way back undoes this one too: dropping the object it was made on, altering it as a whole. */
 function isCovered(change: Expanded, forward: readonly Expanded[], claims: readonly Expanded[][]): boolean {
-  const on = new Set(
-    change.actions
-      .flatMap(ancestors)
-      .filter((id) => id.kind !== 'schema')
-      .map(keyOf),
-  );
+  const above = change.actions.flatMap(ancestors).filter((id) => id.kind !== 'schema');
+  // A schema is above everything in it; only what is said of the schema itself, a grant on it, goes with it.
+  const about = change.actions
+    .flatMap((action) => [...action.produces, ...action.destroys])
+    .flatMap((id) => (id.target === undefined ? [] : [id.target]));
+  const on = new Set([...above, ...about].map(keyOf));
   return forward.some(
     (other, at) =>
       other !== change &&

@@ -1,6 +1,7 @@
 // holdfast plan: what would change, already rehearsed; nothing is changed.
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { lossHelp, lossOptions } from '../carry-out.ts';
 import { type Command, EXIT, flag, type Invocation, text } from '../command.ts';
 import { say } from '../output.ts';
 import { showPlan } from '../show-plan.ts';
@@ -12,9 +13,10 @@ export const planCommand: Command = {
   name: 'plan',
   summary:
     'show what would change, each step with its lock and its way back; already rehearsed, nothing changed',
-  usage: '[DEFINITION] [--url URL] [--out FILE] [--sql] [--check] [--json]',
+  usage: "[DEFINITION] [--url URL] [--out FILE] [--sql] [--check] [--allow-data-loss 'table x.y'] [--json]",
   options: {
     ...targetOptions,
+    ...lossOptions,
     out: { type: 'string' },
     sql: { type: 'boolean' },
     check: { type: 'boolean' },
@@ -24,6 +26,7 @@ export const planCommand: Command = {
     out: 'write the plan to this file, for `holdfast apply --plan FILE`',
     sql: 'print every statement whole',
     check: 'exit with 3 when there is anything to do',
+    ...lossHelp,
   },
   run,
 };
