@@ -33,10 +33,10 @@ export function showPlan(terminal: Terminal, plan: Plan, options: ShowOptions): 
 /** `validahub: 12 steps, goes back, rehearsed both ways in 1.2 s (pg_dump)`. */
 export function headline(plan: Plan): string {
   const steps = counted(plan.steps.length, 'step');
-  const { forward, back, comparedBy, durationMs } = plan.rehearsal;
-  const ways = back === 'equal' ? 'forward and back' : `forward (${forward}); cannot go back`;
+  const { back, comparedBy, durationMs } = plan.rehearsal;
+  const ways = back === 'equal' ? 'forward and back' : 'forward only, since it cannot go back,';
   const seconds = (durationMs / 1000).toFixed(1);
-  return `${plan.database}: ${steps}, rehearsed ${ways} in ${seconds} s, both ends compared by ${comparedBy}; plan ${plan.id.slice(0, 12)}`;
+  return `${plan.database}: ${steps}, rehearsed ${ways} in ${seconds} s, compared by ${comparedBy}; plan ${plan.id.slice(0, 12)}`;
 }
 
 /** The objects that a plan loses for good, each with what is lost. */

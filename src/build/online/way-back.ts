@@ -137,9 +137,7 @@ function sameSubject(action: PlannedAction, forward: readonly Expanded[]): numbe
 function isCovered(change: Expanded, forward: readonly Expanded[], claims: readonly Expanded[][]): boolean {
   const above = change.actions.flatMap(ancestors).filter((id) => id.kind !== 'schema');
   // A schema is above everything in it; only what is said of the schema itself, a grant on it, goes with it.
-  const about = change.actions
-    .flatMap((action) => [...action.produces, ...action.destroys])
-    .flatMap((id) => (id.target === undefined ? [] : [id.target]));
+  const about = change.actions.map(subjectOf).map((id) => id.target ?? id);
   const on = new Set([...above, ...about].map(keyOf));
   return forward.some(
     (other, at) =>
