@@ -1,5 +1,5 @@
 // A user's project in a temporary folder, and the built command line run in it as a user would.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -18,7 +18,15 @@ export interface Project {
   readonly define: (tables: Readonly<Record<string, string>>) => void;
   /** Runs `holdfast …args` against `url`; never throws for a non-zero exit. */
   readonly run: (url: string, ...args: string[]) => Promise<Ran>;
+  /** The same, while it still runs: for tests that end it. */
+  readonly start: (url: string, ...args: string[]) => Running;
   readonly remove: () => void;
+}
+
+export interface Running {
+  readonly child: ChildProcess;
+  /** Settles when the process has ended; `code` is null when a signal ended it. */
+  readonly ended: Promise<Ran>;
 }
 
 /** Makes a project whose node_modules point at this package and its Drizzle. */
@@ -30,7 +38,8 @@ export function project(): Project {
   return {
     dir,
     define: (tables) => writeFileSync(join(dir, 'holdfast.ts'), source(tables)),
-    run: (url, ...args) => run(dir, url, args),
+    run: (url, ...args) => start(dir, url, args).ended,
+    start: (url, ...args) => start(dir, url, args),
     remove: () => rmSync(dir, { recursive: true, force: true }),
   };
 }
@@ -45,13 +54,13 @@ function source(tables: Readonly<Record<string, string>>): string {
   ].join('\n');
 }
 
-function run(cwd: string, url: string, args: readonly string[]): Promise<Ran> {
-  return new Promise((done, failed) => {
-    const child = spawn(process.execPath, [join(ROOT, 'dist/cli/main.js'), ...args], {
-      cwd,
-      env: { ...process.env, DATABASE_URL: url, NO_COLOR: '1' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+function start(cwd: string, url: string, args: readonly string[]): Running {
+  const child = spawn(process.execPath, [join(ROOT, 'dist/cli/main.js'), ...args], {
+    cwd,
+    env: { ...process.env, DATABASE_URL: url, NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = new Promise<Ran>((done, failed) => {
     let out = '';
     let err = '';
     child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
@@ -59,4 +68,5 @@ function run(cwd: string, url: string, args: readonly string[]): Promise<Ran> {
     child.on('error', failed);
     child.on('close', (code) => done({ code, out, err }));
   });
+  return { child, ended };
 }
