@@ -4,7 +4,6 @@ import { HoldfastError } from '../error.ts';
 import { close, majorOf, serverVersion } from '../server/index.ts';
 import {
   hasLedger,
-  holdLease,
   lastApplied,
   leaseDefaults,
   leaseHeld,
@@ -22,7 +21,7 @@ import {
 } from '../ledger/index.ts';
 import { dumpIn } from './catalogue-dump.ts';
 import { fingerprintOf } from './fingerprint.ts';
-import { runSteps, type Act, type RunOptions, type Worker } from './run.ts';
+import { runSteps, writeFenced, type Act, type RunOptions, type Worker } from './run.ts';
 import { openSession } from './session.ts';
 import type { Loss, Plan, Step } from './step.ts';
 import { systemClock, type Clock } from './waiting.ts';
@@ -135,10 +134,7 @@ async function carryOut(
 
 /** Closes a run, unless another took over meanwhile. */
 export async function finishRun(worker: Worker, run: string, state: RunState): Promise<void> {
-  await worker.client.query('BEGIN');
-  await holdLease(worker.client, worker.lease);
-  await setRunState(worker.client, worker.schema, { run, state });
-  await worker.client.query('COMMIT');
+  await writeFenced(worker, () => setRunState(worker.client, worker.schema, { run, state }));
 }
 
 function nothing(plan: Plan, already: boolean): Applied {

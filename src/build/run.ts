@@ -180,6 +180,21 @@ async function noteDone({ worker, run }: Task, act: Act): Promise<void> {
   await fenced(worker, () => markDone(worker.client, worker.schema, { run, keys: [act.key] }));
 }
 
+/**
+ * Writes to the ledger under the lease, over a new session where the old one broke meanwhile.
+ * @param write is run again after a break, so it must bear that
+ * @throws HoldfastError HF_LEASE_LOST or HF_APPLY_RUNNING when another run took over
+ */
+export async function writeFenced(worker: Worker, write: () => Promise<void>): Promise<void> {
+  try {
+    await fenced(worker, write);
+  } catch (error) {
+    if (!isLost(error)) throw error;
+    await reconnect(worker);
+    await fenced(worker, write);
+  }
+}
+
 async function fenced(worker: Worker, write: () => Promise<void>): Promise<void> {
   await worker.client.query('BEGIN');
   await holdLease(worker.client, worker.lease);
@@ -320,13 +335,11 @@ async function reconnect(worker: Worker): Promise<void> {
   }
 }
 
-// Our own old backend may outlive its connection for a moment; it is ended at once. Anybody else's took over.
+// Our own old backend may outlive its connection for a moment; it is ended at once. Whoever else held the lease since
+// may have finished, undone or gone beyond this run, so it ends.
 async function retake(worker: Worker): Promise<void> {
   const { schema, fence } = worker.lease;
-  let taken = await takeLease(worker.client, { schema });
-  if ('heldBy' in taken && taken.heldBy.fence === fence) {
-    taken = await takeLease(worker.client, { schema, expiresMs: 0 });
-  }
+  const taken = await takeLease(worker.client, { schema, expiresMs: 0, after: fence });
   if ('heldBy' in taken) throw leaseHeld(taken.heldBy);
   worker.lease = taken.lease;
 }

@@ -43,15 +43,19 @@ const holderSql = (schema: string, lock: string): string => `SELECT fence, backe
  * Takes the lease if nobody living holds it.
  * A holder that was silent for `expiresMs` is cut off first; that needs the right to end its session.
  * @param client the session that will run the steps, outside a transaction and not behind a transaction pooler
+ * @param options `after`: the lease this run held until its session broke; it is renewed only if nobody had it since
  * @returns the lease, or who holds it
+ * @throws HoldfastError HF_LEASE_LOST when others held it after `after`, though nobody does now
  */
 export async function takeLease(
   client: ClientBase,
-  options: { readonly schema: string; readonly expiresMs?: number },
+  options: { readonly schema: string; readonly expiresMs?: number; readonly after?: string },
 ): Promise<{ readonly lease: Lease } | { readonly heldBy: Holder }> {
-  const { schema, expiresMs = leaseDefaults.expiresMs } = options;
+  const { schema, expiresMs = leaseDefaults.expiresMs, after } = options;
   const seen = await holderOf(client, schema, '');
-  if (seen?.alive === true && !(await cutOff(client, seen, expiresMs))) return { heldBy: seen };
+  // Who was passed over has no say over those who came after, however silent they are.
+  const silence = passedOver(seen, after) ? Infinity : expiresMs;
+  if (seen?.alive === true && !(await cutOff(client, seen, silence))) return { heldBy: seen };
   await client.query('BEGIN');
   try {
     // Waits for a step that still holds the row, which ends with the session that was found dead or cut off.
@@ -60,6 +64,7 @@ export async function takeLease(
       await client.query('ROLLBACK');
       return { heldBy: holder };
     }
+    if (passedOver(holder, after)) throw leaseLost();
     const taken = await client.query<{ fence: string }>(takeSql(schema), [hostname(), process.pid]);
     const fence = taken.rows[0]?.fence ?? '0';
     await client.query(LIVING_SQL, [LOCK_CLASS, fence]);
@@ -69,6 +74,10 @@ export async function takeLease(
     await client.query('ROLLBACK');
     throw error;
   }
+}
+
+function passedOver(holder: Holder | undefined, after: string | undefined): boolean {
+  return after !== undefined && holder?.fence !== after;
 }
 
 async function holderOf(
@@ -117,8 +126,11 @@ export async function holdLease(client: Pick<ClientBase, 'query'>, lease: Lease)
     `SELECT FROM ${ident(lease.schema)}.lease WHERE name = 'structure' AND fence = $1 FOR KEY SHARE`,
     [lease.fence],
   );
-  if (rows.length > 0) return;
-  throw new HoldfastError({
+  if (rows.length === 0) throw leaseLost();
+}
+
+function leaseLost(): HoldfastError {
+  return new HoldfastError({
     code: 'HF_LEASE_LOST',
     subject: 'this run',
     what: 'another run took over while this one was silent; nothing more was written.',
