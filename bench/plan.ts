@@ -6,7 +6,8 @@ import { drizzle } from 'drizzle-orm/node-postgres';
 import { foreignKey, index, integer, pgTable, text, timestamp, unique, uuid } from 'drizzle-orm/pg-core';
 import { database, type Definition } from 'holdfast';
 import { apply, plan } from 'holdfast/build';
-import { openPool, withClient, withDatabase } from 'holdfast/server';
+import { withClient, withDatabase } from 'holdfast/server';
+import { Pool } from 'pg';
 import { type Aim, compare, type Comparison, type Context, type Report } from './measure.ts';
 
 export const name = 'plan';
@@ -62,7 +63,8 @@ interface Matter {
 
 async function versus(title: string, { definition, tables, url, rounds }: Matter): Promise<Comparison> {
   const kit = createRequire(import.meta.url)('drizzle-kit/api') as Kit;
-  const pool = openPool(url, { max: 4 });
+  // Without a limit on waiting for a session: drizzle-kit asks for one a table at once.
+  const pool = new Pool({ connectionString: url, max: 4 });
   try {
     return await compare(
       title,

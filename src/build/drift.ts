@@ -45,7 +45,7 @@ export async function driftLowered(
 ): Promise<Drift> {
   return withSides(wanted, { url, options }, async (sides) => {
     const goal = await catalogueDump(sides.goal.scratch.pool);
-    const structural = compare(sides.found.dump, goal, counting(sides)).map(difference);
+    const structural = wholes(compare(sides.found.dump, goal, counting(sides)).map(difference));
     // Asking for run-time objects makes sense only where the structure they hang on is there.
     const runtime = sides.change.forward.length > 0 ? [] : await missingAtRunTime(sides);
     sides.tell('done');
@@ -109,6 +109,24 @@ function difference(line: LineDifference): Difference {
   }
   const sides = `${JSON.stringify(left)} on the server, ${JSON.stringify(right)} in the definition`;
   return { object, facet, kind: 'different', sentence: `${what}: ${sides}.` };
+}
+
+/** The facet of the dump that says that an object exists. */
+const EXISTENCE = 'is';
+
+/** An object that is missing or unknown as a whole is one difference, not one for each of its parts. */
+function wholes(differences: readonly Difference[]): readonly Difference[] {
+  const whole = new Map(
+    differences
+      .filter(({ facet, kind }) => facet === EXISTENCE && kind !== 'different')
+      .map((one) => [one.object, one]),
+  );
+  return differences.flatMap((one) => {
+    const all = whole.get(one.object);
+    if (all === undefined) return [one];
+    const sentence = all.sentence.replace(`, ${EXISTENCE} is `, ' is ');
+    return all === one ? [{ ...one, facet: '', sentence }] : [];
+  });
 }
 
 function unique(differences: readonly Difference[]): readonly Difference[] {
