@@ -45,7 +45,7 @@ export function losses(plan: Plan): readonly { readonly object: string; readonly
 }
 
 function row(step: Step): string[] {
-  const lock = step.lock === 'NONE' ? 'no lock' : `${step.lock} on ${step.locks.join(', ')}`;
+  const lock = step.lock === 'NONE' ? 'no lock' : `${step.lock} on ${some(step.locks)}`;
   const alone = step.transactional ? '' : 'outside a transaction';
   const loses = step.loses === null ? '' : `LOSES ${step.loses.what}`;
   return [
@@ -55,6 +55,12 @@ function row(step: Step): string[] {
     step.work,
     [alone, loses].filter((part) => part !== '').join('; '),
   ];
+}
+
+/** The first of a list; the whole of it is in --json. */
+function some(names: readonly string[]): string {
+  const [first = '', ...rest] = names;
+  return rest.length === 0 ? first : `${first} and ${rest.length} more`;
 }
 
 function sqlLines(sql: string, whole: boolean): string[] {
