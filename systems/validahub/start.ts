@@ -130,7 +130,7 @@ function short(text: string): string {
 
 function whereabouts(of: { cwd: string; home: Home; counts: Counts }): string[] {
   const { home, counts } = of;
-  const rows = `${counts.jobs} jobs, ${counts.violations} violations, ${counts.corrections} corrections, ${counts.events} audit events`;
+  const rows = `${counts.jobs} ${counts.jobs === 1 ? 'job' : 'jobs'}, ${counts.violations} violations, ${counts.corrections} corrections, ${counts.events} audit events`;
   const database = [
     `Database        PostgreSQL ${counts.version}, ${home.steps === 0 ? 'already as the definition says' : `built in ${home.steps} steps`}`,
     `                tenant ${TENANT} holds ${rows}`,
