@@ -7,7 +7,7 @@ import { catalogueDump, lineKey, type Dump, type DumpLine } from './catalogue-du
 import { forward, reading, runAlone, waysBack, type Runnable } from './catalogue-session.ts';
 import { compare, tell, type Difference } from './compare.ts';
 import { elaborate, extract, type Facts, type Ownership } from './engine/index.ts';
-import { createPartitionSql, partitionsOf } from './partitions.ts';
+import { createPartitionSql, partitionsOf, type Partition } from './partitions.ts';
 import { compareTexts, type DumpReader, type DumpText } from './pg-dump.ts';
 import type { Step } from './step.ts';
 import { numbered, type StepDraft } from './steps.ts';
@@ -125,10 +125,7 @@ async function goalDump({ copy, goal }: Rehearsal): Promise<Dump> {
   const schemas = [...new Set(partitions.map((partition) => partition.schema))];
   await runAlone(goal.pool, apart([...schemas.map(schemaStatement), ...statements]));
   const dump = await catalogueDump(goal.pool);
-  const drops = [...partitions]
-    .reverse()
-    .map((one) => ({ sql: dropTable(one), subject: `partition ${one.schema}.${one.name}` }));
-  await runAlone(goal.pool, apart(drops));
+  await runAlone(goal.pool, [...partitions].reverse().map(dropPartition));
   return dump;
 }
 
@@ -141,8 +138,11 @@ function schemaStatement(name: string): { sql: string; subject: string } {
   return { sql: `CREATE SCHEMA IF NOT EXISTS ${ident(name)}`, subject: `schema ${name}` };
 }
 
-function dropTable(of: { readonly schema: string; readonly name: string }): string {
-  return `DROP TABLE ${qualified(of)}`;
+// A foreign key that references the parent depends on each partition until that is detached.
+function dropPartition(one: Partition): readonly Runnable[] {
+  const subject = `partition ${one.schema}.${one.name}`;
+  const detach = `ALTER TABLE ${qualified(one.parent)} DETACH PARTITION ${qualified(one)}`;
+  return [detach, `DROP TABLE ${qualified(one)}`].map((sql) => ({ sql, subject }));
 }
 
 /** Kinds that are only ever added by name: one on the server that the definition does not have stays as it is. */
