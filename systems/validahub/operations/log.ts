@@ -1,5 +1,6 @@
 // Corrections that people and other systems bring themselves.
-import { CORRECTION_METHODS, CORRECTION_TYPES } from '../tables/corrections.ts';
+import { CORRECTION_TYPES } from '../rules/rule.ts';
+import { CORRECTION_METHODS } from '../tables/corrections.ts';
 import { insertCorrections, type CellValue, type CorrectionRow } from './correction-rows.ts';
 import { failure } from './failure.ts';
 import type { AuditEvent, Hub } from './hub.ts';

@@ -9,7 +9,7 @@ import { categoryPaths } from '../catalogue/categories.ts';
 import type { Mapping } from '../catalogue/row.ts';
 import { parseVersion } from '../semver.ts';
 import { compileRules } from './compile.ts';
-import type { CompiledPlan, Rule, RuleError } from './rule.ts';
+import { CHANNELS, type CompiledPlan, type Rule, type RuleError } from './rule.ts';
 
 /** A rule set as a file holds it. */
 export interface RuleFile {
@@ -33,20 +33,6 @@ export type ValueLists = Readonly<Record<string, readonly string[]>>;
 
 /** What a rule file has when it does not say. */
 export const RULE_FILE_DEFAULTS = { name: 'Rules', channel: 'custom', version: '1.0.0' } as const;
-
-const CHANNELS = [
-  'mercado_livre',
-  'mercado_livre_classic',
-  'mercado_livre_premium',
-  'magalu',
-  'amazon_br',
-  'amazon_mx',
-  'shopee',
-  'b2w',
-  'via_varejo',
-  'carrefour',
-  'custom',
-];
 
 /**
  * Reads rules from YAML (or JSON, which is YAML). Never throws for what the text holds.
@@ -118,7 +104,7 @@ function readDocument(document: Document, lists: ValueLists): LoadedRules {
   if (typeof name !== 'string' || name.trim() === '' || name.length > 100) {
     refuse('name', 'must be a text of 1 to 100 characters.');
   }
-  if (!CHANNELS.includes(channel)) refuse('channel', `must be one of ${CHANNELS.join(', ')}.`);
+  if (!CHANNELS.some((one) => one === channel)) refuse('channel', `must be one of ${CHANNELS.join(', ')}.`);
   if (typeof version !== 'string' || parseVersion(version) === null) {
     refuse('version', 'must be a version such as 1.0.0, in quotes if YAML would read a number.');
   }

@@ -29,6 +29,25 @@ export type Action = (typeof ACTIONS)[number];
 export const SCOPES = ['row', 'global'] as const;
 export type Scope = (typeof SCOPES)[number];
 
+/** Marketplace channels a rule set can be for. */
+export const CHANNELS = [
+  'mercado_livre',
+  'mercado_livre_classic',
+  'mercado_livre_premium',
+  'magalu',
+  'amazon_br',
+  'amazon_mx',
+  'shopee',
+  'b2w',
+  'via_varejo',
+  'carrefour',
+  'custom',
+] as const;
+
+/** One marketplace channel. */
+export type Channel = (typeof CHANNELS)[number];
+
+/** Kinds of correction. */
 export const CORRECTION_TYPES = [
   'value_replacement',
   'normalization',

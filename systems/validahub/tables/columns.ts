@@ -16,23 +16,7 @@ export const validahub = pgSchema('validahub');
 /** The form of a tenant id; the same pattern guards the session setting and the `tenants` table. */
 export const TENANT_ID = /^t_[a-z0-9_]{1,47}$/;
 
-/** Marketplace channels a rule set can be for. */
-export const CHANNELS = [
-  'mercado_livre',
-  'mercado_livre_classic',
-  'mercado_livre_premium',
-  'magalu',
-  'amazon_br',
-  'amazon_mx',
-  'shopee',
-  'b2w',
-  'via_varejo',
-  'carrefour',
-  'custom',
-] as const;
-
-/** One marketplace channel. */
-export type Channel = (typeof CHANNELS)[number];
+export { CHANNELS, type Channel } from '../rules/rule.ts';
 
 /** The tenant column: it leads every key and index of every table. */
 export const tenantId = () => text('tenant_id').notNull();

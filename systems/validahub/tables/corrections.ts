@@ -15,21 +15,12 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import { atMost, createdAt, falling, moment, object, oneOf, tenantId, validahub } from './columns.ts';
+import { CORRECTION_TYPES } from '../rules/rule.ts';
 import { jobs } from './jobs.ts';
 import { ruleSets, ruleVersions } from './rules.ts';
 import { tenants } from './tenants.ts';
 
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
-
-/** Kinds of correction. */
-export const CORRECTION_TYPES = [
-  'value_replacement',
-  'normalization',
-  'default_fill',
-  'format',
-  'truncation',
-  'removal',
-] as const;
 
 /** Who proposed a correction. */
 export const CORRECTION_METHODS = ['manual', 'automatic', 'ml_suggestion', 'rule_based'] as const;
