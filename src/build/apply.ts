@@ -31,7 +31,10 @@ import { watch } from './watch.ts';
 export interface ApplyOptions extends Partial<Pick<RunOptions, 'onProgress' | 'onBoundary' | 'patienceMs'>> {
   /** Objects whose data may be lost, each as the plan names it: `table shop.old`, `column shop.orders.note`. */
   readonly allowDataLoss?: readonly string[];
-  /** Where the ledger lives. */
+  /**
+   * Where the ledger lives. It is made when it is not there; a schema made beforehand must have a comment that begins
+   * with `Ledger of Holdfast:`, or it counts as the user's.
+   */
   readonly ledgerSchema?: string;
   /** How long to wait for another run to end before refusing, in milliseconds. */
   readonly leaseWaitMs?: number;

@@ -3,8 +3,14 @@
 //
 // `text` is what the server deparsed and may spell differently after a reload; `extra` is what a partition has of its
 // own, beyond what its parent gives it. Members of extensions are the extension's and are left out.
+import { LEDGER_MARK } from '../ledger/index.ts';
+import { literal } from '../sql.ts';
 
-const USER_SCHEMA = `n.nspname NOT IN ('pg_catalog', 'information_schema', 'holdfast')
+/** A ledger may have any name; its comment tells it. */
+const notLedger = (oid: string): string => `pg_catalog.starts_with(
+    COALESCE(pg_catalog.obj_description(${oid}, 'pg_namespace'), ''), ${literal(LEDGER_MARK)}) IS FALSE`;
+
+const USER_SCHEMA = `n.nspname NOT IN ('pg_catalog', 'information_schema', 'holdfast') AND ${notLedger('n.oid')}
   AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%'`;
 
 const notMember = (catalogue: string, oid: string): string => `NOT EXISTS (
@@ -255,7 +261,7 @@ export const DEFAULT_PRIVILEGES_SQL = `
          pg_catalog.concat_ws(' ', d.defaclobjtype::pg_catalog.text, 'in ' || n.nspname) AS facet,
          ${grants('d.defaclacl', 'r', 'd.defaclrole')} AS value, NULL AS text, false AS partition, false AS extra
   FROM pg_catalog.pg_default_acl d LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace
-  WHERE n.nspname IS DISTINCT FROM 'holdfast'`;
+  WHERE n.nspname IS DISTINCT FROM 'holdfast' AND ${notLedger('n.oid')}`;
 
 export const PUBLICATIONS_SQL = `
   SELECT NULL AS schema, 'publication ' || p.pubname AS object, f.facet, f.value, NULL AS text, false AS partition, false AS extra

@@ -44,6 +44,8 @@ export interface PlanOptions extends Omit<ScratchOptions, 'url'> {
    * those of the plan in force, from the ledger.
    */
   readonly previous?: readonly string[];
+  /** Where the ledger lives, as of `apply`. */
+  readonly ledgerSchema?: string;
   readonly onProgress?: (progress: PlanProgress) => void;
 }
 
@@ -126,7 +128,10 @@ async function sidesOf(wanted: LoweredDefinition, around: Around): Promise<Sides
   const roles = await reading(pool, (query) => roleSteps(query, lowered.roles));
   if (server.own) await rehearseRoles(pool, roles);
   // Both are awaited whatever happens to the other: a scratch database must not go while something runs in it.
-  const [read, loaded] = await Promise.allSettled([readTarget(pool), loadGoal(wanted, around)]);
+  const [read, loaded] = await Promise.allSettled([
+    readTarget(pool, options.ledgerSchema),
+    loadGoal(wanted, around),
+  ]);
   if (loaded.status === 'rejected') throw loaded.reason;
   if (read.status === 'rejected') throw read.reason;
   tell('comparing');
@@ -161,11 +166,11 @@ function withoutKind(name: string): string {
   return name.slice(name.lastIndexOf(' ') + 1);
 }
 
-async function readTarget(pool: Pool): Promise<Found> {
+async function readTarget(pool: Pool, ledgerSchema: string | undefined): Promise<Found> {
   const [facts, dump, run, versionNumber] = await Promise.all([
     extract(pool),
     catalogueDump(pool),
-    lastApplied(pool),
+    lastApplied(pool, ledgerSchema),
     serverVersion(pool),
   ]);
   return { facts, dump, last: run?.plan as Plan | undefined, versionNumber };

@@ -1,5 +1,5 @@
 // The `holdfast` schema inside the user's database.
-export { hasLedger, ledgerDefaults, migrate } from './migrate.ts';
+export { hasLedger, LEDGER_MARK, ledgerDefaults, migrate } from './migrate.ts';
 export { holdLease, leaseDefaults, leaseHeld, releaseLease, renewLease, takeLease } from './lease.ts';
 export type { Holder, Lease } from './lease.ts';
 export {

@@ -2,12 +2,17 @@
 // other waits for that row and finds the work done.
 import type { ClientBase } from 'pg';
 import { HoldfastError } from '../error.ts';
-import { ident } from '../sql.ts';
+import { ident, literal } from '../sql.ts';
 import { SQLSTATE, isSqlstate } from '../server/index.ts';
 import { migrations } from './migrations.ts';
 
 /** Where the ledger lives unless the user says otherwise. */
 export const ledgerDefaults = { schema: 'holdfast' } as const;
+
+/** How the comment of a ledger's schema begins, whatever its name: what is in such a schema is not the user's. */
+export const LEDGER_MARK = 'Ledger of Holdfast:';
+
+const COMMENT = `${LEDGER_MARK} what was applied to this database, and by whom.`;
 
 // A table's row type has a name of its own: the loser of a race may meet that before the table.
 const RACES = [
@@ -63,7 +68,7 @@ const SCHEMA_SQL = `SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nsp
 async function migrateOnce(client: ClientBase, schema: string): Promise<void> {
   const quoted = ident(schema);
   const found = await client.query<{ there: boolean; migration: boolean }>(SCHEMA_SQL, [schema]);
-  if (found.rows[0]?.there !== true) await client.query(`CREATE SCHEMA ${quoted}`);
+  if (found.rows[0]?.there !== true) await client.query(createSql(quoted));
   if (found.rows[0]?.migration !== true) await bootstrap(client, quoted);
   const { rows } = await client.query<{ number: number; breaking: boolean }>(
     `SELECT number, breaking FROM ${quoted}.migration`,
@@ -81,6 +86,12 @@ async function migrateOnce(client: ClientBase, schema: string): Promise<void> {
   }
 }
 
+// At once with its mark: a schema that a crash left without it would count as the user's.
+const createSql = (schema: string): string => `BEGIN;
+CREATE SCHEMA ${schema};
+COMMENT ON SCHEMA ${schema} IS ${literal(COMMENT)};
+COMMIT`;
+
 async function bootstrap(client: ClientBase, schema: string): Promise<void> {
   // The table first: of several starters only the one who makes it goes on.
   await client.query(`BEGIN;
@@ -91,7 +102,7 @@ CREATE TABLE ${schema}.migration (
 );
 REVOKE ALL ON SCHEMA ${schema} FROM PUBLIC;
 REVOKE ALL ON ${schema}.migration FROM PUBLIC;
-COMMENT ON SCHEMA ${schema} IS 'Ledger of Holdfast: what was applied to this database, and by whom.';
+COMMENT ON SCHEMA ${schema} IS ${literal(COMMENT)};
 COMMIT`);
 }
 

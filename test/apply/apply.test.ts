@@ -5,8 +5,10 @@ import { rollback } from '../../src/build/rollback.ts';
 import type { Plan, Step } from '../../src/build/step.ts';
 import type { Progress } from '../../src/build/run.ts';
 import { fingerprint } from '../../src/build/fingerprint.ts';
-import { migrate, runs, stepsOf, takeLease } from '../../src/ledger/index.ts';
+import { runs, stepsOf, takeLease } from '../../src/ledger/index.ts';
+import { planLowered } from '../../src/build/plan.ts';
 import { HoldfastError } from '../../src/error.ts';
+import { OPTIONS, wanted } from '../build/wanted.ts';
 import { test, type TestDatabase } from '../cluster/index.ts';
 import { planBetween, stage } from '../online/stage.ts';
 
@@ -394,11 +396,37 @@ describe('rollback', () => {
   });
 });
 
-test('the ledger may live under another name', async ({ db }) => {
-  const { plan, target } = await stage(db, { before: '', after: '' });
-  expect(plan.steps).toEqual([]);
-  const client = await session(target.url);
-  await migrate(client, 'kept "here"');
-  expect(await runs(client, 'kept "here"')).toEqual([]);
-  await client.end();
+describe('a ledger of another name', () => {
+  const ledgerSchema = 'kept "here"';
+
+  test('is no part of the structure, forward, cut off and back', async ({ db }) => {
+    const { plan, target } = await slow(db);
+    await expect(
+      apply(plan, target.url, {
+        ledgerSchema,
+        onBoundary: (boundary, { number }) => {
+          if (boundary === 'after' && number === 1) throw new Error('lost');
+        },
+      }),
+    ).rejects.toThrow('lost');
+    expect(await apply(plan, target.url, { ledgerSchema })).toMatchObject({
+      resumed: true,
+      endsAsPlanned: true,
+    });
+    expect(await apply(plan, target.url, { ledgerSchema })).toMatchObject({ already: true });
+    expect((await runs(target.pool, ledgerSchema)).map(({ state }) => state)).toEqual(['applied']);
+    expect(await target.query(`SELECT FROM pg_namespace WHERE nspname = 'holdfast'`)).toEqual([]);
+    await rollback(target.url, { to: 'previous', ledgerSchema });
+    expect(await fingerprint(target.pool)).toBe(plan.from);
+  });
+
+  test('tells the planner what is there and what an earlier plan made', async ({ db: file }) => {
+    const db = await file.another();
+    const options = { ...OPTIONS, ledgerSchema };
+    const both = ['CREATE TABLE t (id int)', 'CREATE TABLE u (id int)'];
+    await apply(await planLowered(wanted(both), db.url, options), db.url, { ledgerSchema });
+    expect((await planLowered(wanted(both), db.url, options)).steps).toEqual([]);
+    const fewer = await planLowered(wanted(both.slice(0, 1)), db.url, options);
+    expect(fewer.steps.map(({ sql }) => sql)).toEqual(['DROP TABLE "public"."u"']);
+  });
 });

@@ -7,9 +7,10 @@ import {
   type FactBase,
   type StableId,
 } from '@supabase/pg-delta/core';
+import { LEDGER_MARK } from '../../ledger/index.ts';
 import { describe, endsInRole, isRoot, keyOf, rootOf, type Facts } from './facts.ts';
 
-/** Schema of our own tables in the user's database. */
+/** Schema of our own tables in the user's database, unless the user names another. */
 export const LEDGER_SCHEMA = 'holdfast';
 
 /** What decides which objects of the target are ours to drop. */
@@ -69,8 +70,8 @@ export function withoutRuntime(
   for (const fact of base.facts()) {
     const { id, payload } = fact;
     const partition = id.kind === 'table' && payload['partitionBound'] != null;
-    const ledger = id.kind === 'schema' && id.name === LEDGER_SCHEMA;
-    if (partition || ledger || (!publicTouched && aboutPublic(fact, publicUsed))) gone.add(keyOf(id));
+    if (partition || isLedger(base, fact) || (!publicTouched && aboutPublic(fact, publicUsed)))
+      gone.add(keyOf(id));
   }
   const left = without(base, gone);
   if (publicTouched) return left;
@@ -79,6 +80,13 @@ export function withoutRuntime(
     left.edges.filter((edge) => !(endsInRole(edge) && isPublic(edge.from))),
     left,
   );
+}
+
+// The comment tells a ledger of any name.
+function isLedger(base: FactBase, { id }: Fact): boolean {
+  if (id.kind !== 'schema') return false;
+  const comment = base.get({ kind: 'comment', target: id })?.payload['text'];
+  return id.name === LEDGER_SCHEMA || (typeof comment === 'string' && comment.startsWith(LEDGER_MARK));
 }
 
 /** Removes facts with all their descendants, and the edges that touched them. */
