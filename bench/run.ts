@@ -1,8 +1,7 @@
 // `npm run bench [-- --only NAME --json --quick]`: runs the parts, prints machine, settings, medians and ratios.
 // Takes the server of BENCH_URL (a superuser's connection string), or starts one of its own in a temporary folder.
-import { cpus, release, totalmem, type } from 'node:os';
 import { parseArgs } from 'node:util';
-import { embedded, withClient } from 'holdfast/server';
+import { describeMachine, openServer } from './machine.ts';
 import type { Comparison, Part, Report } from './measure.ts';
 import * as plan from './plan.ts';
 import * as session from './session.ts';
@@ -10,12 +9,6 @@ import * as validahub from './validahub.ts';
 import * as validahubRules from './validahub-rules.ts';
 
 const PARTS: readonly Part[] = [session, plan, validahub, validahubRules];
-
-const SERVER_SQL = `
-SELECT pg_catalog.current_setting('server_version') AS "PostgreSQL",
-       pg_catalog.string_agg(s.name || ' = ' || pg_catalog.current_setting(s.name), ', ' ORDER BY s.name) AS "server settings"
-  FROM pg_catalog.pg_settings s
- WHERE s.name IN ('shared_buffers', 'fsync', 'synchronous_commit', 'jit', 'ssl', 'shared_preload_libraries')`;
 
 const { values: options } = parseArgs({
   options: {
@@ -36,7 +29,7 @@ if (unknown.length > 0) {
 }
 
 async function bench(): Promise<void> {
-  const server = await openServer();
+  const server = await openServer(process.env['BENCH_URL']);
   try {
     const machine = await describeMachine(server.url);
     const reports: Record<string, Report> = {};
@@ -50,22 +43,6 @@ async function bench(): Promise<void> {
   } finally {
     await server.stop();
   }
-}
-
-async function openServer(): Promise<{ url: string; stop: () => Promise<void> }> {
-  const given = process.env['BENCH_URL'];
-  return given === undefined ? embedded({ ephemeral: true }) : { url: given, stop: async () => undefined };
-}
-
-async function describeMachine(url: string): Promise<Record<string, string>> {
-  const { rows } = await withClient(url, (client) => client.query<Record<string, string>>(SERVER_SQL));
-  const [processor] = cpus();
-  return {
-    machine: `${cpus().length} x ${processor?.model.trim() ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GB`,
-    system: `${type()} ${release()}`,
-    Node: process.version,
-    ...rows[0],
-  };
 }
 
 function shown(name: string, report: Report): string {

@@ -74,11 +74,14 @@ export async function invalidIndexes(pool: Pool): Promise<readonly string[]> {
   return rows.map(({ name }) => name);
 }
 
-interface Crowd {
+/** Sessions that write until they are stopped. */
+export interface Crowd {
+  /** Ends them; tells the longest a statement took, in milliseconds, how many went through, and what was refused. */
   readonly stop: () => Promise<Pick<Outcome, 'longestStallMs' | 'writes' | 'refused'>>;
 }
 
-async function startWriters(url: string, count: number, writes: readonly string[]): Promise<Crowd> {
+/** Starts `count` sessions, each sending the statements over and over, beginning with another of them. */
+export async function startWriters(url: string, count: number, writes: readonly string[]): Promise<Crowd> {
   const crowd = { going: true };
   let longestStallMs = 0;
   let done = 0;
