@@ -1,5 +1,5 @@
 // Steps from several makers become one numbered list.
-import type { Settlement } from '../define/trait.ts';
+import type { Settlement, SettlementStatement } from '../define/trait.ts';
 import { lockTimeoutMs } from './online/index.ts';
 import type { BackStatement, Step } from './step.ts';
 
@@ -29,26 +29,41 @@ export function numbered(...lists: readonly (readonly StepDraft[])[]): readonly 
  * run in a transaction they share one, so that none of them is ever half done.
  */
 export function settlementSteps(settlement: Settlement): readonly StepDraft[] {
-  const back: BackStatement[] | null =
-    settlement.back === null
-      ? null
-      : settlement.back.map((one) => (typeof one === 'string' ? { sql: one, transactional: true } : one));
+  const back = settlement.back?.map(backStatement) ?? null;
   const last = settlement.statements.length - 1;
   const together = last > 0 && settlement.statements.every((statement) => statement.transactional);
   return settlement.statements.map((statement, at) => ({
-    sql: statement.sql,
+    ...running(statement),
     subject: settlement.subject,
     verb: 'settle',
     lock: statement.lock,
     locks: statement.on === undefined ? [] : [`${statement.on.schema}.${statement.on.name}`],
     work: 'catalogue',
-    transactional: statement.transactional,
     ...(together ? { group: 1 } : {}),
-    lockTimeoutMs,
     loses: null,
     back: at === last ? back : [],
     ...(at === last && back === null
       ? { backReason: settlement.backReason ?? 'its trait gives no way back' }
       : {}),
   }));
+}
+
+function backStatement(one: string | SettlementStatement): BackStatement {
+  return running(typeof one === 'string' ? { sql: one, transactional: true } : one);
+}
+
+type Running = Pick<Step, 'sql' | 'transactional' | 'lockTimeoutMs' | 'doneWhen' | 'cleanUp'>;
+
+// What runs alone waits for old transactions while nobody waits for it; a timeout would end it half done each time.
+function running(statement: SettlementStatement): Running {
+  const { sql } = statement;
+  if (statement.transactional) return { sql, transactional: true, lockTimeoutMs };
+  const { doneWhen, cleanUp } = statement;
+  return {
+    sql,
+    transactional: false,
+    lockTimeoutMs: 0,
+    doneWhen,
+    ...(cleanUp === undefined ? {} : { cleanUp }),
+  };
 }

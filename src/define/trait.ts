@@ -33,22 +33,32 @@ export interface SettleContext {
 export interface Settlement {
   readonly subject: string;
   /**
-   * Statements in order. `transactional: false` runs alone, outside a transaction.
+   * Statements in order. One that runs alone says how a run that was cut off tells whether it is done.
    * `lock` is the strongest lock on a relation that others use; `on` names that relation.
    */
-  readonly statements: readonly {
-    readonly sql: string;
-    readonly transactional: boolean;
+  readonly statements: readonly (SettlementStatement & {
     readonly lock: LockMode;
     readonly on?: RelationName;
-  }[];
+  })[];
   /**
    * How to take it back, in order; null with a reason where that would lose what a user may have stored.
    * Plain text runs in a transaction; what cannot (CREATE INDEX CONCURRENTLY) says so.
    */
-  readonly back: readonly (string | { readonly sql: string; readonly transactional: boolean })[] | null;
+  readonly back: readonly (string | SettlementStatement)[] | null;
   readonly backReason?: string;
 }
+
+/** One statement: in a transaction with its ledger row, or alone where PostgreSQL demands that. */
+export type SettlementStatement =
+  | { readonly sql: string; readonly transactional: true }
+  | {
+      readonly sql: string;
+      readonly transactional: false;
+      /** A query of one row `{ done: boolean }`: whether the statement's effect is there. */
+      readonly doneWhen: string;
+      /** Statements that clear what a failed attempt left (an invalid index), each outside a transaction. */
+      readonly cleanUp?: readonly string[];
+    };
 
 /** PostgreSQL's table lock modes that DDL takes on relations others use; `NONE` for new objects. */
 export type LockMode =

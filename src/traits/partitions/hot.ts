@@ -1,7 +1,7 @@
 // Indexes that fresh partitions alone carry: made with the partition, or concurrently on one that exists; dropped with age.
 import { label, type IndexElement, type RelationName } from '../../define/model.ts';
-import type { CatalogueQuery, Settlement } from '../../define/trait.ts';
-import { ident, qualified } from '../../sql.ts';
+import type { CatalogueQuery, Settlement, SettlementStatement } from '../../define/trait.ts';
+import { ident, literal, qualified } from '../../sql.ts';
 import { objectName } from '../name.ts';
 import { columnOf } from '../reference.ts';
 import type { HotIndex } from './index.ts';
@@ -73,35 +73,50 @@ function isHot(partition: Existing, { asked, now }: Scene): boolean {
 
 function build(partition: Existing, by: { readonly index: HotIndex; readonly remains: boolean }): Settlement {
   const { index } = by;
-  const statement = (sql: string): Settlement['statements'][number] => ({
-    sql,
-    transactional: false,
-    lock: 'SHARE UPDATE EXCLUSIVE',
-    on: { schema: partition.schema, name: partition.name },
-  });
+  const locking = lockingOf(partition);
   return {
     subject: `index ${indexName(partition, index)} on ${label(partition)}`,
     statements: [
-      ...(by.remains ? [statement(dropIndex(partition, index))] : []),
-      statement(createIndex(partition, { index, how: ' CONCURRENTLY' })),
+      ...(by.remains ? [{ ...dropping(partition, index), ...locking }] : []),
+      { ...building(partition, index), ...locking },
     ],
-    back: [{ sql: dropIndex(partition, index), transactional: false }],
+    back: [dropping(partition, index)],
   };
 }
 
 function drop(partition: Existing, index: HotIndex): Settlement {
   return {
     subject: `index ${indexName(partition, index)} on ${label(partition)}`,
-    statements: [
-      {
-        sql: dropIndex(partition, index),
-        transactional: false,
-        lock: 'SHARE UPDATE EXCLUSIVE',
-        on: { schema: partition.schema, name: partition.name },
-      },
-    ],
-    back: [{ sql: createIndex(partition, { index, how: ' CONCURRENTLY' }), transactional: false }],
+    statements: [{ ...dropping(partition, index), ...lockingOf(partition) }],
+    back: [building(partition, index)],
   };
+}
+
+function lockingOf(partition: RelationName): Pick<Settlement['statements'][number], 'lock' | 'on'> {
+  return { lock: 'SHARE UPDATE EXCLUSIVE', on: { schema: partition.schema, name: partition.name } };
+}
+
+// Cut off, a concurrent build leaves its index invalid, and one that is being dropped may be left so.
+function building(partition: RelationName, index: HotIndex): SettlementStatement {
+  return {
+    sql: createIndex(partition, { index, how: ' CONCURRENTLY' }),
+    transactional: false,
+    doneWhen: `SELECT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indisvalid AND indexrelid = ${regclass(partition, index)}) AS done`,
+    cleanUp: [dropIndex(partition, index)],
+  };
+}
+
+function dropping(partition: RelationName, index: HotIndex): SettlementStatement {
+  return {
+    sql: dropIndex(partition, index),
+    transactional: false,
+    doneWhen: `SELECT ${regclass(partition, index)} IS NULL AS done`,
+  };
+}
+
+function regclass(partition: RelationName, index: HotIndex): string {
+  const name = qualified({ schema: partition.schema, name: indexName(partition, index) });
+  return `pg_catalog.to_regclass(${literal(name)})`;
 }
 
 function indexName(partition: RelationName, index: HotIndex): string {
