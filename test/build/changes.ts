@@ -33,8 +33,10 @@ function onEvents(name: string, from: readonly string[], to: readonly string[]):
   return { name, base: PARTED, from, to, seed: PARTS };
 }
 
-/** Every change with its reverse where that is another kind of change. */
-export const CHANGES: readonly ChangeCase[] = [
+// Every change has its reverse beside it where that is another kind of change.
+
+/** Tables with their columns, constraints and indexes. */
+export const TABLE_CHANGES: readonly ChangeCase[] = [
   onItems('add a table', [], ['CREATE TABLE other (id int PRIMARY KEY, item bigint REFERENCES items)']),
   onItems('drop a table', ['CREATE TABLE other (id int PRIMARY KEY, item bigint REFERENCES items)'], []),
   onItems('add a column', [], ["ALTER TABLE items ADD COLUMN note text DEFAULT 'x' NOT NULL"]),
@@ -105,6 +107,10 @@ export const CHANGES: readonly ChangeCase[] = [
     ['CREATE UNIQUE INDEX by_name ON items (name) INCLUDE (price)'],
   ),
   onItems('drop an index', ['CREATE INDEX by_name ON items (name)'], []),
+];
+
+/** What stands beside tables: views, functions, triggers, types, sequences, schemas. */
+export const OBJECT_CHANGES: readonly ChangeCase[] = [
   onItems(
     'add a view',
     [],
@@ -219,6 +225,10 @@ export const CHANGES: readonly ChangeCase[] = [
   ),
   onItems('add a schema', [], ['CREATE SCHEMA extra', 'CREATE TABLE extra.t (id int)']),
   onItems('drop a schema', ['CREATE SCHEMA extra', 'CREATE TABLE extra.t (id int)'], []),
+];
+
+/** Rights and attributes of tables, and what the whole database has. */
+export const ATTRIBUTE_CHANGES: readonly ChangeCase[] = [
   onItems(
     'add a policy',
     [],
@@ -281,6 +291,10 @@ export const CHANGES: readonly ChangeCase[] = [
       'CREATE EVENT TRIGGER noted ON sql_drop EXECUTE FUNCTION noted()',
     ],
   ),
+];
+
+/** Partitioned tables, with partitions that only the server knows. */
+export const PARTITION_CHANGES: readonly ChangeCase[] = [
   onItems('add a partitioned table', [], PARTED),
   onEvents('add an index to partitions', [], ['CREATE INDEX by_kind ON events (kind)']),
   onEvents(
