@@ -9,11 +9,13 @@ import { extract, managedKeys } from '../src/build/engine/index.ts';
 import { planLowered } from '../src/build/plan.ts';
 import type { Plan } from '../src/build/step.ts';
 import { wanted } from '../test/build/wanted.ts';
-import { base, changes, rows, writes, type Change } from '../test/online/changes.ts';
+import { base as structure, changes, rows, writes, type Change } from '../test/online/changes.ts';
 import { applyBusily, startWriters } from '../test/online/try-change.ts';
 import { describeMachine, openServer } from './machine.ts';
 
 const ALONE_MS = 5_000;
+// The writers find their rows by an index, so that what they wait for is the change and not their own scan.
+const base = `${structure} CREATE INDEX part_id ON shop.part (id);`;
 const NOW = new Date('2026-03-15T12:00:00Z');
 
 /** One plan that was applied beside the writers. */
