@@ -104,12 +104,19 @@ export const COLUMNS_SQL = `
   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND a.attnum > 0 AND NOT a.attisdropped
     AND ${USER_SCHEMA} AND ${notMember('pg_class', 'c.oid')}`;
 
-// A constraint that a partition has from its parent may have any name there; it is read under the parent's.
+// A constraint that a partition has from its parent may have any name there, on a partition of a partition twice over;
+// it is read under the name it has on the topmost table. A foreign key's twin on the same table is not its parent.
 // NOT NULL (contype n, PostgreSQL 18) is already in the column; here only one that is not yet validated shows.
 export const CONSTRAINTS_SQL = `
   SELECT n.nspname AS schema,
          CASE WHEN con.conrelid <> 0 THEN ${RELATION_KIND} ELSE 'domain ' || n.nspname || '.' || dt.typname END AS object,
-         'constraint ' || COALESCE(pc.conname, con.conname) AS facet,
+         'constraint ' || CASE WHEN pc.oid IS NULL THEN con.conname ELSE (
+           WITH RECURSIVE up AS (
+             SELECT pc.conname, pc.conparentid, pc.conrelid, 1 AS height
+             UNION ALL
+             SELECT above.conname, above.conparentid, above.conrelid, up.height + 1
+             FROM up JOIN pg_catalog.pg_constraint above ON above.oid = up.conparentid AND above.conrelid <> up.conrelid
+           ) SELECT up.conname FROM up ORDER BY up.height DESC LIMIT 1) END AS facet,
          pg_catalog.concat_ws(' ', con.contype::pg_catalog.text, CASE WHEN NOT con.convalidated THEN 'not valid' END,
            'comment ' || pg_catalog.quote_literal(${comment('con.oid', 'pg_constraint')})) AS value,
          pg_catalog.pg_get_constraintdef(con.oid) AS text, COALESCE(c.relispartition, false) AS partition,
@@ -125,7 +132,9 @@ export const CONSTRAINTS_SQL = `
     AND (con.contypid = 0 OR ${notMember('pg_type', 'con.contypid')})`;
 
 export const INDEXES_SQL = `
-  SELECT n.nspname AS schema, ${RELATION_KIND} AS object, 'index ' || COALESCE(pic.relname, ic.relname) AS facet,
+  SELECT n.nspname AS schema, ${RELATION_KIND} AS object, 
+         'index ' || COALESCE((SELECT root.relname FROM pg_catalog.pg_class root
+                               WHERE root.oid = pg_catalog.pg_partition_root(ic.oid)), ic.relname) AS facet,
          pg_catalog.concat_ws(' ', CASE WHEN NOT i.indisvalid THEN 'INVALID' END, CASE WHEN NOT i.indisready THEN 'NOT READY' END,
            CASE WHEN i.indisunique THEN 'unique' END, CASE WHEN i.indisprimary THEN 'primary' END,
            CASE WHEN i.indisreplident THEN 'replica identity' END, CASE WHEN i.indisclustered THEN 'clustered' END,

@@ -23,6 +23,13 @@ const PARTS = [
   "CREATE TABLE events_b PARTITION OF events FOR VALUES FROM ('2026-02-01 00:00:00+00') TO ('2026-03-01 00:00:00+00')",
   "INSERT INTO events SELECT i, '2026-01-15 00:00:00+00'::timestamptz + i * '12 hours'::interval, 'a' FROM generate_series(1, 60) i",
 ];
+const PARTS_OF_PARTS = [
+  "CREATE TABLE events_c PARTITION OF events FOR VALUES FROM ('2026-03-01 00:00:00+00') TO ('2026-04-01 00:00:00+00') PARTITION BY LIST (at)",
+  "CREATE TABLE events_c_first PARTITION OF events_c FOR VALUES IN ('2026-03-01 00:00:00+00')",
+  "INSERT INTO events SELECT i, '2026-03-01 00:00:00+00', 'a' FROM generate_series(1, 20) i",
+  "CREATE TABLE plain_events_a PARTITION OF plain_events FOR VALUES FROM ('2026-01-01 00:00:00+00') TO ('2026-02-01 00:00:00+00')",
+  "INSERT INTO plain_events SELECT i, '2026-01-15 00:00:00+00', 'a' FROM generate_series(1, 20) i",
+];
 const TOUCH = ['CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$'];
 
 function onItems(name: string, from: readonly string[], to: readonly string[]): ChangeCase {
@@ -325,6 +332,22 @@ export const PARTITION_CHANGES: readonly ChangeCase[] = [
     [],
     ['ALTER TABLE events ADD CONSTRAINT once UNIQUE (at, id)'],
   ),
+  {
+    ...onEvents(
+      'add keys to partitions of partitions, on columns that may be null',
+      [],
+      [
+        'ALTER TABLE events ADD CONSTRAINT once UNIQUE (at, id)',
+        'CREATE INDEX events_kind ON events (kind)',
+        'ALTER TABLE plain_events ALTER COLUMN id SET NOT NULL, ADD PRIMARY KEY (id, at)',
+      ],
+    ),
+    base: [
+      ...PARTED,
+      'CREATE TABLE plain_events (id bigint, at timestamptz NOT NULL, kind text) PARTITION BY RANGE (at)',
+    ],
+    seed: [...PARTS, ...PARTS_OF_PARTS],
+  },
   onEvents('set not null on partitions', [], ['ALTER TABLE events ALTER COLUMN kind SET NOT NULL']),
   {
     ...onEvents(

@@ -85,11 +85,16 @@ export function setNotNull(action: PlannedAction, scene: Scene): readonly Draft[
 
 function notNullByConstraint(scene: Scene, on: RelationName, column: string): readonly Draft[] {
   const name = notNullName(on.name, column);
+  // A key that a later step gives a partition makes the inherited NOT NULL the partition's own (PostgreSQL 18 counts
+  // them), where it would outlive its parent's.
+  const ofPartitions = partitionsOf(scene, on).map((part) =>
+    exclusively(scene, part, `ALTER COLUMN ${ident(column)} DROP NOT NULL`),
+  );
   return [
     {
       ...exclusively(scene, on, `ADD CONSTRAINT ${ident(name)} NOT NULL ${ident(column)} NOT VALID`),
       subject: `column ${label(on)}.${column}`,
-      undo: ['planned'],
+      undo: ['planned', ...ofPartitions],
     },
     validating(scene, on, name),
   ];
