@@ -11,6 +11,7 @@ export {
   exclusion,
   extension,
   grant,
+  job,
   key,
   on,
   statement,

@@ -4,6 +4,8 @@ import { checkModel } from './check.ts';
 import { type Casing, expressions } from './drizzle/expression.ts';
 import { readSchema } from './drizzle/schema.ts';
 import type { Facet } from './facet.ts';
+import type { Job, JobFacet } from './job.ts';
+import { collectJobs } from './jobs.ts';
 import type { Model } from './model.ts';
 import type { Diagnostic, Trait } from './trait.ts';
 
@@ -21,6 +23,8 @@ export interface DatabaseOptions<T extends Tables = Tables> {
   /** Where relative globs start: `import.meta.url` of the definition's file. Default: the folder of the loaded file. */
   readonly baseUrl?: string;
   readonly traits?: readonly Trait[];
+  /** Jobs of the user's own, and the settings of those that traits fill: `job('refresh', { schedule: … })`. */
+  readonly jobs?: readonly JobFacet[];
   /** drizzle-kit's `casing`, where columns without a name rely on it. Drizzle 1.0 sets it on each table instead. */
   readonly casing?: Casing;
   /**
@@ -38,6 +42,8 @@ export interface Definition<T extends Tables = Tables> {
   readonly baseUrl?: string;
   /** In the order their builds ran. */
   readonly traits: readonly Trait[];
+  /** What the keeper does, by name. */
+  readonly jobs: readonly Job[];
   /** Drizzle tables and facets as facts, before any trait. */
   readonly plain: Model;
   /** The same after every trait's `build`. */
@@ -91,12 +97,15 @@ export function database<T extends Tables = Tables>(
   refuse(name, diagnostics);
   const last = checkModel(model);
   refuse(name, last);
+  const { jobs, diagnostics: aboutJobs } = collectJobs(model, { traits, own: options.jobs ?? [] });
+  refuse(name, aboutJobs);
   return {
     name,
     tables,
     sql: [options.sql ?? []].flat(),
     ...(options.baseUrl !== undefined && { baseUrl: options.baseUrl }),
     traits,
+    jobs,
     plain,
     model,
     notes: [...diagnostics, ...last].filter((one) => one.severity !== 'error'),

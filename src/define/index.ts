@@ -32,6 +32,9 @@ export {
   virtual,
 } from './relation-facets.ts';
 export type { CommentTarget, Deferral, ExclusionOptions, TriggerOptions } from './relation-facets.ts';
+export { job, jobDefaults } from './job.ts';
+export type * from './job.ts';
+export type * from './measure.ts';
 export { findTable, label, mapTables, ROLE_WORDS } from './model.ts';
 export type * from './model.ts';
 export type * from './trait.ts';

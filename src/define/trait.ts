@@ -1,4 +1,6 @@
 // The contract every trait keeps and the only thing the engines know of traits.
+import type { Kept } from './job.ts';
+import type { Watched } from './measure.ts';
 import type { Model, RelationName } from './model.ts';
 
 /** Something wrong in a definition, as a value: the caller collects them all before it refuses. */
@@ -72,7 +74,7 @@ export type LockMode =
   | 'EXCLUSIVE'
   | 'ACCESS EXCLUSIVE';
 
-/** A promise about the database. The faces of this release: build; keep, watch and prove join the same value. */
+/** A promise about the database. The faces of this release: build, keep and watch; prove joins the same value. */
 export interface Trait {
   /** The trait's name: its folder. Several values of one trait may stand in a definition. */
   readonly name: string;
@@ -84,6 +86,10 @@ export interface Trait {
   readonly after?: readonly string[];
   /** Which run-time objects should exist now; reads the catalogue, changes nothing. */
   readonly settle?: (context: SettleContext) => Promise<readonly Settlement[]>;
+  /** What must happen over time, given the whole model. Pure. */
+  readonly keep?: (model: Model) => Kept;
+  /** What is measured and when it is wrong, given the whole model. Pure; its `collect` reads the server. */
+  readonly watch?: (model: Model) => Watched;
   /** What an application session needs: the settings that carry the tenant, in order, with how a value is validated. */
   readonly session?: SessionContract;
 }

@@ -55,4 +55,55 @@ INSERT INTO ${schema}.lease (name, fence) VALUES ('structure', 0);
 REVOKE ALL ON ALL TABLES IN SCHEMA ${schema} FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA ${schema} FROM PUBLIC;`,
   },
+  {
+    number: 2,
+    breaking: false,
+    sql: (schema) => `
+ALTER TABLE ${schema}.lease ADD COLUMN beat bigint NOT NULL DEFAULT 0;
+INSERT INTO ${schema}.lease (name, fence) VALUES ('keeper', 0);
+CREATE TABLE ${schema}.job (
+  definition text NOT NULL,
+  name text NOT NULL,
+  next_due_at timestamptz,
+  last_due_at timestamptz,
+  last_started_at timestamptz,
+  last_success_at timestamptz,
+  failures integer NOT NULL DEFAULT 0,
+  last_error text,
+  PRIMARY KEY (definition, name)
+);
+COMMENT ON TABLE ${schema}.job IS 'Where each job of the keeper stands; times are those of the keeper''s clock.';
+CREATE TABLE ${schema}.job_run (
+  run bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  definition text NOT NULL,
+  job text NOT NULL,
+  due_at timestamptz NOT NULL,
+  started_at timestamptz NOT NULL,
+  finished_at timestamptz,
+  state text NOT NULL CHECK (state IN ('running', 'done', 'failed', 'cut off')),
+  attempt integer NOT NULL DEFAULT 1,
+  rows bigint NOT NULL DEFAULT 0,
+  bytes bigint NOT NULL DEFAULT 0,
+  duration_ms bigint,
+  tasks jsonb NOT NULL DEFAULT '[]',
+  error text,
+  fence bigint NOT NULL,
+  by_host text NOT NULL
+);
+COMMENT ON TABLE ${schema}.job_run IS 'One row each time a job ran; the oldest go.';
+CREATE INDEX job_run_job ON ${schema}.job_run (definition, job, run);
+CREATE TABLE ${schema}.piece (
+  definition text NOT NULL,
+  trait text NOT NULL,
+  subject text NOT NULL,
+  piece text NOT NULL,
+  state text NOT NULL,
+  detail jsonb NOT NULL DEFAULT '{}',
+  changed_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+  PRIMARY KEY (definition, trait, subject, piece)
+);
+COMMENT ON TABLE ${schema}.piece IS 'What is on its way through several states: each step commits with its effect.';
+REVOKE ALL ON ALL TABLES IN SCHEMA ${schema} FROM PUBLIC;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA ${schema} FROM PUBLIC;`,
+  },
 ];

@@ -13,13 +13,16 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   ledger: ['server'],
   traits: ['define'],
   build: ['define', 'server', 'ledger'],
+  keep: ['define', 'server', 'ledger'],
+  watch: ['define', 'server', 'ledger'],
+  prove: ['define', 'server', 'ledger', 'build', 'keep'],
   use: ['define', 'server'],
-  cli: ['define', 'server', 'ledger', 'traits', 'build', 'use'],
+  cli: ['define', 'server', 'ledger', 'traits', 'build', 'keep', 'watch', 'prove', 'use'],
 };
 /** Type-only imports reach a little further: a trait may speak of what the engines hand it. */
 const MAY_TYPES: Readonly<Record<string, readonly string[]>> = {
   ...MAY,
-  traits: ['define', 'build', 'server', 'ledger', 'use'],
+  traits: ['define', 'build', 'server', 'ledger', 'keep', 'watch', 'use'],
 };
 const ROOT_FILES = ['error.ts', 'sql.ts'];
 

@@ -84,6 +84,7 @@ export function definition<T extends Tables = typeof tables>(
     traits: [{ name: 'tenancy', session }],
     plain: model,
     notes: [],
+    jobs: [],
     model,
   };
 }
