@@ -1,5 +1,5 @@
 // What must happen over time: jobs, when they are due, and the tasks that traits hang on them. Values only; keep/ runs them.
-import type { Model } from './model.ts';
+import type { Model, RelationName } from './model.ts';
 import type { CatalogueQuery } from './trait.ts';
 
 /** When a job is due: cron expressions in a time zone (default UTC), or every so many milliseconds. */
@@ -51,6 +51,13 @@ export interface Task {
   readonly sql?: (model: Model) => readonly string[];
 }
 
+/** Rows that leave: those whose `column` lies from `from` (included; null: from the oldest) to `to` (excluded). */
+export interface LeavingRange {
+  readonly column: string;
+  readonly from: Date | null;
+  readonly to: Date;
+}
+
 /** What a task did. */
 export interface Done {
   readonly rows?: number;
@@ -71,6 +78,11 @@ export interface TaskContext {
   readonly pieces: PieceBook;
   /** Waits on the injected clock, less when the signal aborts. */
   readonly pause: (ms: number) => Promise<void>;
+  /**
+   * To be called before rows leave a table for good: every trait that sums them up closes what it has of them.
+   * Idempotent. `range`: the half-open range of the time column that goes.
+   */
+  readonly beforeLeaving: (of: RelationName, range: LeavingRange) => Promise<void>;
   /** Says how far it is, for whoever watches. */
   readonly tell: (text: string) => void;
 }

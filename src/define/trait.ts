@@ -1,5 +1,5 @@
 // The contract every trait keeps and the only thing the engines know of traits.
-import type { Kept } from './job.ts';
+import type { Kept, LeavingRange, TaskContext } from './job.ts';
 import type { Watched } from './measure.ts';
 import type { Model, RelationName } from './model.ts';
 
@@ -88,6 +88,11 @@ export interface Trait {
   readonly settle?: (context: SettleContext) => Promise<readonly Settlement[]>;
   /** What must happen over time, given the whole model. Pure. */
   readonly keep?: (model: Model) => Kept;
+  /** Called before rows of a relation leave for good, once per range; closes what this promise sums up of them. Idempotent. */
+  readonly leaving?: (
+    of: RelationName,
+    range: LeavingRange,
+  ) => ((context: TaskContext) => Promise<void>) | undefined;
   /** What is measured and when it is wrong, given the whole model. Pure; its `collect` reads the server. */
   readonly watch?: (model: Model) => Watched;
   /** What an application session needs: the settings that carry the tenant, in order, with how a value is validated. */
