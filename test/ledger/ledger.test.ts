@@ -11,7 +11,11 @@ import {
   takeLease,
   unfinishedRun,
 } from '../../src/ledger/index.ts';
+import { migrations } from '../../src/ledger/migrations.ts';
 import { test, type TestDatabase } from '../cluster/index.ts';
+
+// Versions of the ledger this release knows.
+const KNOWN = migrations.length;
 
 async function sessions(db: TestDatabase, count: number): Promise<Client[]> {
   return await Promise.all(
@@ -28,7 +32,9 @@ test('many starters at once make one ledger', async ({ db }) => {
   const target = await db.another();
   const clients = await sessions(target, 8);
   await Promise.all(clients.map((client) => migrate(client)));
-  expect(await target.query('SELECT number FROM holdfast.migration')).toEqual([{ number: 1 }]);
+  expect(await target.query('SELECT number FROM holdfast.migration ORDER BY number')).toEqual(
+    Array.from({ length: KNOWN }, (_, at) => ({ number: at + 1 })),
+  );
   await Promise.all(clients.map((client) => client.end()));
 });
 
@@ -37,13 +43,13 @@ test('a ledger of a newer, breaking version is left alone', async ({ db }) => {
   const [client] = await sessions(target, 1);
   if (client === undefined) throw new Error('no session');
   await migrate(client);
-  await target.query('INSERT INTO holdfast.migration VALUES (2, false)');
+  await target.query('INSERT INTO holdfast.migration VALUES ($1, false)', [KNOWN + 1]);
   await migrate(client);
-  await target.query('INSERT INTO holdfast.migration VALUES (3, true)');
+  await target.query('INSERT INTO holdfast.migration VALUES ($1, true)', [KNOWN + 2]);
   const error: unknown = await migrate(client).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(HoldfastError);
   expect((error as HoldfastError).message).toBe(
-    'schema holdfast: the ledger is at version 3, which this release (version 1) must not write. ' +
+    `schema holdfast: the ledger is at version ${KNOWN + 2}, which this release (version ${KNOWN}) must not write. ` +
       'Use the release of Holdfast that upgraded it, or a newer one. [HF_LEDGER_NEWER]',
   );
   await client.end();
