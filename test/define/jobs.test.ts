@@ -54,54 +54,59 @@ describe('jobs of a definition', () => {
     expect(jobs[0]?.tasks[0]?.sql?.(model)).toEqual(['DELETE FROM a.b']);
   });
 
-  test.each<[string, Trait[], JobFacet[], string[]]>([
-    ['an empty job', [], [job('idle', daily)], ['HF_JOB job idle: nothing hangs on it.']],
-    [
-      'a name nobody can type',
-      [],
-      [job('Nightly Run', daily, { sql: 'SELECT 1' })],
-      ['HF_JOB job Nightly Run: its name cannot be used.'],
-    ],
-    [
-      'a job that is nowhere declared',
-      [keeping('one', { tasks: [{ job: 'elsewhere' }] })],
-      [],
-      ['HF_JOB table a.b: trait one hangs it on job elsewhere, which is not declared.'],
-    ],
-    [
-      'the same work twice',
-      [keeping('one', { jobs: { one: daily }, tasks: [{}, {}] })],
-      [],
-      ['HF_JOB job one: it works on table a.b twice.'],
-    ],
-    [
-      'an order that bites its tail',
-      [],
-      [
+  test.each<{ name: string; traits: Trait[]; own: JobFacet[]; says: string[] }>([
+    {
+      name: 'an empty job',
+      traits: [],
+      own: [job('idle', daily)],
+      says: ['HF_JOB job idle: nothing hangs on it.'],
+    },
+    {
+      name: 'a name nobody can type',
+      traits: [],
+      own: [job('Nightly Run', daily, { sql: 'SELECT 1' })],
+      says: ['HF_JOB job Nightly Run: its name cannot be used.'],
+    },
+    {
+      name: 'a job that is nowhere declared',
+      traits: [keeping('one', { tasks: [{ job: 'elsewhere' }] })],
+      own: [],
+      says: ['HF_JOB table a.b: trait one hangs it on job elsewhere, which is not declared.'],
+    },
+    {
+      name: 'the same work twice',
+      traits: [keeping('one', { jobs: { one: daily }, tasks: [{}, {}] })],
+      own: [],
+      says: ['HF_JOB job one: it works on table a.b twice.'],
+    },
+    {
+      name: 'an order that bites its tail',
+      traits: [],
+      own: [
         job('a', { ...daily, after: ['b'] }, { sql: 'SELECT 1' }),
         job('b', { ...daily, after: ['a'] }, { sql: 'SELECT 1' }),
       ],
-      ['HF_JOB jobs a, b: each waits for another of them to run first.'],
-    ],
-    [
-      'an order after nothing',
-      [],
-      [job('a', { ...daily, after: ['ghost'] }, { sql: 'SELECT 1' })],
-      ['HF_JOB job a: it runs after ghost, which is no job here.'],
-    ],
-    [
-      'a time that is none',
-      [],
-      [job('a', { ...daily, timeoutMs: 0 }, { sql: 'SELECT 1' })],
-      ['HF_JOB job a: its timeoutMs is 0.'],
-    ],
-    [
-      'two declarations',
-      [],
-      [job('a', daily, { sql: 'SELECT 1' }), job('a', hourly)],
-      ['HF_JOB job a: it is declared twice.'],
-    ],
-  ])('%s is refused', (_, traits, own, expected) => {
-    expect(refusal(traits, own)).toEqual(expected);
+      says: ['HF_JOB jobs a, b: each waits for another of them to run first.'],
+    },
+    {
+      name: 'an order after nothing',
+      traits: [],
+      own: [job('a', { ...daily, after: ['ghost'] }, { sql: 'SELECT 1' })],
+      says: ['HF_JOB job a: it runs after ghost, which is no job here.'],
+    },
+    {
+      name: 'a time that is none',
+      traits: [],
+      own: [job('a', { ...daily, timeoutMs: 0 }, { sql: 'SELECT 1' })],
+      says: ['HF_JOB job a: its timeoutMs is 0.'],
+    },
+    {
+      name: 'two declarations',
+      traits: [],
+      own: [job('a', daily, { sql: 'SELECT 1' }), job('a', hourly)],
+      says: ['HF_JOB job a: it is declared twice.'],
+    },
+  ])('$name is refused', ({ traits, own, says }) => {
+    expect(refusal(traits, own)).toEqual(says);
   });
 });
