@@ -70,8 +70,15 @@ CREATE TABLE ${schema}.job (
   last_success_at timestamptz,
   failures integer NOT NULL DEFAULT 0,
   last_error text,
+  runs_done bigint NOT NULL DEFAULT 0,
+  runs_failed bigint NOT NULL DEFAULT 0,
+  runs_cut_off bigint NOT NULL DEFAULT 0,
+  rows bigint NOT NULL DEFAULT 0,
+  bytes bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (definition, name)
 );
+COMMENT ON COLUMN ${schema}.job.failures IS 'Failures since the last success.';
+COMMENT ON COLUMN ${schema}.job.runs_done IS 'Runs since ever by how they ended, and their rows and bytes: they only grow, while runs are forgotten.';
 COMMENT ON TABLE ${schema}.job IS 'Where each job of the keeper stands; times are those of the keeper''s clock.';
 CREATE TABLE ${schema}.job_run (
   run bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
