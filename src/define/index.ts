@@ -37,4 +37,5 @@ export type * from './job.ts';
 export type * from './measure.ts';
 export { findTable, label, mapTables, ROLE_WORDS } from './model.ts';
 export type * from './model.ts';
+export type * from './promise.ts';
 export type * from './trait.ts';

@@ -2,6 +2,7 @@
 import type { Kept, LeavingRange, TaskContext } from './job.ts';
 import type { Watched } from './measure.ts';
 import type { Model, RelationName } from './model.ts';
+import type { Promised } from './promise.ts';
 
 /** Something wrong in a definition, as a value: the caller collects them all before it refuses. */
 export interface Diagnostic {
@@ -95,6 +96,8 @@ export interface Trait {
   ) => ((context: TaskContext) => Promise<void>) | undefined;
   /** What is measured and when it is wrong, given the whole model. Pure; its `collect` reads the server. */
   readonly watch?: (model: Model) => Watched;
+  /** What is promised about time, given the whole model: what a replay of years holds against a server. Pure. */
+  readonly promises?: (model: Model) => Promised;
   /** What an application session needs: the settings that carry the tenant, in order, with how a value is validated. */
   readonly session?: SessionContract;
 }
