@@ -6,6 +6,7 @@ import { readSchema } from './drizzle/schema.ts';
 import type { Facet } from './facet.ts';
 import type { Job, JobFacet } from './job.ts';
 import { collectJobs } from './jobs.ts';
+import { collectMeasures, type Measures } from './measures.ts';
 import type { Model } from './model.ts';
 import type { Diagnostic, Trait } from './trait.ts';
 
@@ -44,6 +45,8 @@ export interface Definition<T extends Tables = Tables> {
   readonly traits: readonly Trait[];
   /** What the keeper does, by name. */
   readonly jobs: readonly Job[];
+  /** What is measured of it, and when that is wrong. */
+  readonly measures: Measures;
   /** Drizzle tables and facets as facts, before any trait. */
   readonly plain: Model;
   /** The same after every trait's `build`. */
@@ -98,7 +101,8 @@ export function database<T extends Tables = Tables>(
   const last = checkModel(model);
   refuse(name, last);
   const { jobs, diagnostics: aboutJobs } = collectJobs(model, { traits, own: options.jobs ?? [] });
-  refuse(name, aboutJobs);
+  const { diagnostics: aboutMeasures, ...measures } = collectMeasures(model, traits);
+  refuse(name, [...aboutJobs, ...aboutMeasures]);
   return {
     name,
     tables,
@@ -106,6 +110,7 @@ export function database<T extends Tables = Tables>(
     ...(options.baseUrl !== undefined && { baseUrl: options.baseUrl }),
     traits,
     jobs,
+    measures,
     plain,
     model,
     notes: [...diagnostics, ...last].filter((one) => one.severity !== 'error'),

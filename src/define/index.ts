@@ -35,6 +35,8 @@ export type { CommentTarget, Deferral, ExclusionOptions, TriggerOptions } from '
 export { job, jobDefaults } from './job.ts';
 export type * from './job.ts';
 export type * from './measure.ts';
+export { aboutAlert, aboutMetric, collectMeasures, engineWords } from './measures.ts';
+export type { Measures } from './measures.ts';
 export { findTable, label, mapTables, ROLE_WORDS } from './model.ts';
 export type * from './model.ts';
 export type * from './promise.ts';

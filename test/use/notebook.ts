@@ -85,6 +85,7 @@ export function definition<T extends Tables = typeof tables>(
     plain: model,
     notes: [],
     jobs: [],
+    measures: { metrics: [], alerts: [], collectors: [] },
     model,
   };
 }
