@@ -116,8 +116,11 @@ export interface Piece {
 
 /** The pieces of one trait in one database. */
 export interface PieceBook {
-  /** All pieces, or those of one subject, by subject and piece. */
-  readonly list: (subject?: string) => Promise<readonly Piece[]>;
+  /**
+   * All pieces, or those of one subject, by subject and piece. `query`: read in the caller's transaction, so that what
+   * is decided on them holds until it commits.
+   */
+  readonly list: (subject?: string, query?: CatalogueQuery) => Promise<readonly Piece[]>;
   /**
    * Writes a piece, in the caller's transaction: state and effect commit together.
    * `from`: the state it must be in (null: it must not exist), else HF_PIECE_MOVED.

@@ -16,7 +16,7 @@ export function collectJobs(
   const kept = from.traits.flatMap((trait) => trait.keep?.(model) ?? []);
   const settings = new Map<string, JobSettings>();
   for (const [name, given] of kept.flatMap((one: Kept) => Object.entries(one.jobs)))
-    settings.set(name, given);
+    settings.set(name, together(settings.get(name), given));
   for (const facet of from.own) settings.set(facet.name, facet.settings);
   const tasks: Task[] = [
     ...kept.flatMap((one) => one.tasks),
@@ -31,6 +31,12 @@ export function collectJobs(
     // A trait's default job that the user renamed away has no task left; one the user wrote without any is a mistake.
     .filter((job) => job.tasks.length > 0 || from.own.some((facet) => facet.name === job.name));
   return { jobs, diagnostics: [...mistakes(jobs, from.own), ...homeless(tasks, settings), ...cycles(jobs)] };
+}
+
+/** Two values of a trait fill one default job: it runs after whatever either of them waits for. */
+function together(first: JobSettings | undefined, second: JobSettings): JobSettings {
+  const after = [...new Set([...(first?.after ?? []), ...(second.after ?? [])])];
+  return after.length === 0 ? second : { ...second, after };
 }
 
 function mistakes(jobs: readonly Job[], own: readonly JobFacet[]): Diagnostic[] {
