@@ -101,7 +101,12 @@ export interface Table extends RelationName {
   readonly indexes: readonly Index[];
   readonly policies: readonly Policy[];
   readonly rowSecurity: 'off' | 'enabled' | 'forced';
-  readonly partitionBy?: { readonly method: 'range' | 'list' | 'hash'; readonly columns: readonly string[] };
+  readonly partitionBy?: {
+    readonly method: 'range' | 'list' | 'hash';
+    readonly columns: readonly string[];
+    /** The calendar period of one partition, in UTC, where a promise makes them. */
+    readonly every?: 'day' | 'week' | 'month' | 'year';
+  };
   readonly unlogged?: boolean;
   readonly storage?: Readonly<Record<string, string>>;
   readonly comment?: string;

@@ -9,20 +9,24 @@ import {
   type Table,
 } from '../../define/model.ts';
 import type { Diagnostic } from '../../define/trait.ts';
+import type { Period } from './index.ts';
 
 /** A table and the column its rows are ranged by. */
 export interface Partitioned {
   readonly of: RelationName;
   readonly by: string;
+  /** The calendar period of one partition. */
+  readonly every?: Period;
 }
 
 /** Types a range of time can be made of; the bounds of the first are instants, those of the others have no zone. */
 export type RangeType = 'timestamptz' | 'timestamp' | 'date';
 
 /** The model with the table partitioned by range. */
-export function partition(model: Model, { of, by }: Partitioned): Model {
+export function partition(model: Model, { of, by, every }: Partitioned): Model {
   const is = (table: Table): boolean => table.schema === of.schema && table.name === of.name;
-  return mapTables(model, is, (table) => ({ ...table, partitionBy: { method: 'range', columns: [by] } }));
+  const partitionBy = { method: 'range', columns: [by], ...(every !== undefined && { every }) } as const;
+  return mapTables(model, is, (table) => ({ ...table, partitionBy }));
 }
 
 /** The range type of a column, or undefined where it has another. */

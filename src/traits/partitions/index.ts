@@ -50,7 +50,7 @@ export function partitions(table: TableReference, options: PartitionsOptions): T
   return {
     name: 'partitions',
     check: (model) => findings(model, { of, by }),
-    build: (model) => partition(model, { of, by }),
+    build: (model) => partition(model, { of, by, every: options.every }),
     settle: (context) => missingPartitions(context, { of, by, options }),
   };
 }
