@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 // The command line: picks a command, parses its flags, prints errors for people or machines, and alone ends the process.
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { HoldfastError } from '../error.ts';
+import { release } from '../server/index.ts';
 import { type Command, EXIT, type Invocation } from './command.ts';
 import { COMMANDS } from './commands/index.ts';
 import { columns, paint, processTerminal, say, type Terminal } from './output.ts';
@@ -26,7 +27,7 @@ export async function main(options: MainOptions): Promise<number> {
   const { terminal } = options;
   const [name, ...rest] = options.argv;
   if (name === '--version' || name === '-v' || name === 'version') {
-    say(terminal, version());
+    say(terminal, release);
     return EXIT.done;
   }
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
@@ -118,12 +119,6 @@ function manual(terminal: Terminal, command: Command): void {
   say(terminal);
   const rows = Object.entries({ ...command.help, json: 'print one JSON value for machines instead of text' });
   for (const line of columns(rows.map(([name, help]) => [`  --${name}`, help]))) say(terminal, line);
-}
-
-/** The version of this package, read from its package.json. */
-export function version(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
 /** Runs as the program: streams and signals of this process, and its exit code. A second signal ends it at once. */
