@@ -27,10 +27,10 @@ import {
   type JobResult,
 } from './operations/index.ts';
 import { checksum } from './rules/checksum.ts';
-import { compatibility, type CompatibilityLevel } from './rules/compatibility.ts';
+import { compatibility } from './rules/compatibility.ts';
 import { loadRulesFile, type RuleFile } from './rules/load.ts';
 import type { Rule } from './rules/rule.ts';
-import { allows, highestVersion, parseVersion, raisedPart, type Version } from './semver.ts';
+import { allows, highestVersion, nextVersion, parseVersion, raisedPart, type Version } from './semver.ts';
 import { CHANNELS, type Channel } from './tables/columns.ts';
 
 /** What is read before anything is opened. */
@@ -230,12 +230,7 @@ function placeFor(file: RuleFile, stored: readonly StoredRules[]): { version: st
   const same =
     draft !== undefined && checksum(draft.mapping, draft.rules) === checksum(file.mapping, file.rules);
   if (same && enough(last, highest)) return { version: draft.version, versionId: draft.id };
-  return { version: enough(highest, wanted) ? file.version : nextNumber(highest, level) };
-}
-
-function nextNumber({ major, minor, patch }: Version, level: CompatibilityLevel): string {
-  if (level === 'major') return `${major + 1}.0.0`;
-  return level === 'minor' ? `${major}.${minor + 1}.0` : `${major}.${minor}.${patch + 1}`;
+  return { version: enough(highest, wanted) ? file.version : nextVersion(highest, level).text };
 }
 
 function highestOf(rows: readonly { readonly version: string }[]): Version | null {

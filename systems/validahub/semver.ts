@@ -56,6 +56,14 @@ export function raisedPart(previous: Version, next: Version): CompatibilityLevel
   return next.minor !== previous.minor ? 'minor' : 'patch';
 }
 
+/** The release that follows when that part is raised. */
+export function nextVersion(after: Version, raised: CompatibilityLevel): Version {
+  const major = after.major + (raised === 'major' ? 1 : 0);
+  const minor = raised === 'major' ? 0 : after.minor + (raised === 'minor' ? 1 : 0);
+  const patch = raised === 'patch' ? after.patch + 1 : 0;
+  return { major, minor, patch, prerelease: null, text: `${major}.${minor}.${patch}` };
+}
+
 const WEIGHT: Readonly<Record<CompatibilityLevel, number>> = { patch: 0, minor: 1, major: 2 };
 
 /** Whether a number raised like that may carry a change of that class. */

@@ -23,3 +23,12 @@ export {
   type DecisionInput,
 } from './decide.ts';
 export { exportCorrected, type ExportCount, type ExportInput } from './export.ts';
+export { MINE_DEFAULTS, mineSuggestions, type Mined, type MineInput } from './mine.ts';
+export {
+  acceptSuggestion,
+  expireSuggestions,
+  listSuggestions,
+  rejectSuggestion,
+  type Acceptance,
+  type Suggestion,
+} from './suggestions.ts';

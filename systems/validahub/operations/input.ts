@@ -51,6 +51,16 @@ export function wholeInput(what: string, value: number, bounds: { least: number;
   });
 }
 
+/** A share, 0 to 1. */
+export function shareInput(what: string, value: number): number {
+  if (typeof value === 'number' && value >= 0 && value <= 1) return value;
+  throw failure('INPUT', {
+    subject: what,
+    what: `${show(value)} is not a number from 0 to 1.`,
+    fix: `Give ${what} a number from 0 to 1.`,
+  });
+}
+
 /** One of a list of words. */
 export function wordInput<Word extends string>(what: string, value: string, words: readonly Word[]): Word {
   const found = words.find((word) => word === value);

@@ -1,5 +1,6 @@
 // Which rules are in force: the hottest read of the system, answered from memory while it may be.
 import { and, desc, eq, isNull } from 'drizzle-orm';
+import { HoldfastError } from 'holdfast';
 import { CHANNELS, type Channel } from '../tables/columns.ts';
 import type { CompiledPlan } from '../rules/rule.ts';
 import { ruleSets, ruleVersions } from '../tables/index.ts';
@@ -89,6 +90,27 @@ async function readCurrent(tx: Reader, tenantId: string, channel: Channel): Prom
     });
   }
   return { ...row, channel, checksum: row.checksum ?? '', plan: row.plan as CompiledPlan };
+}
+
+/** The current compiled rules of every channel that has some, as {@link ruleLookup} gives them. */
+export async function currentPlans(hub: Hub, tenant: string): Promise<ReadonlyMap<string, CompiledPlan>> {
+  const tenantId = tenantInput(tenant);
+  const channels = await hub.sessions
+    .session({ tenant: tenantId })
+    .db.selectDistinct({ channel: ruleSets.channel })
+    .from(ruleSets)
+    .where(and(eq(ruleSets.tenantId, tenantId), eq(ruleSets.isActive, true), isNull(ruleSets.deletedAt)));
+  const plans = new Map<string, CompiledPlan>();
+  for (const { channel } of channels) {
+    const rules = await ruleLookup(hub, { tenant: tenantId, channel: channel as Channel }).catch(noneCurrent);
+    if (rules !== undefined) plans.set(channel, rules.plan);
+  }
+  return plans;
+}
+
+function noneCurrent(error: unknown): undefined {
+  if (error instanceof HoldfastError && error.code === 'HF_VALIDAHUB_NO_CURRENT') return undefined;
+  throw error;
 }
 
 /** Forgets what is known of a channel: called after its rules changed, once the change is committed. */

@@ -104,7 +104,8 @@ export async function lockSet(
   });
 }
 
-function stale(setId: string, version: number): Error {
+/** The error for a change of a set that was read before somebody else changed it. */
+export function stale(setId: string, version: number): Error {
   return failure('STALE', {
     subject: `rule set ${setId}`,
     what: `it was changed since it was read and is at version ${version} now.`,

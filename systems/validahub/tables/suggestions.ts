@@ -51,7 +51,10 @@ const columns = {
   algorithmMetadata: object('algorithm_metadata'),
   contextFeatures: object('context_features'),
   evidenceData: object('evidence_data'),
-  /** SHA-256 of the evidence's canonical JSON: two suggestions from the same evidence are the same suggestion. */
+  /**
+   * SHA-256 of what the evidence is about (for a mined pattern of its two hashes), never of its counts: two suggestions
+   * about the same are the same suggestion.
+   */
   evidenceHash: text('evidence_hash').notNull(),
   businessImpact: object('business_impact'),
   confidenceScore: numeric('confidence_score', { precision: 5, scale: 4 }).notNull(),
@@ -182,6 +185,8 @@ const indexes = (t: Columns) => [
     .on(t.tenantId, sql`((${t.businessImpact} -> 'revenue_impact')::numeric)`)
     .where(sql`(${t.businessImpact} -> 'revenue_impact')::numeric > 0`),
   index('idx_suggestions_summary_covering').on(t.tenantId, falling(t.createdAt)),
+  // The miner asks of each pattern whether it was suggested before.
+  index('idx_suggestions_evidence').on(t.tenantId, t.evidenceHash),
   index('idx_suggestions_expires_at')
     .on(t.tenantId, t.expiresAt)
     .where(sql`${t.status} in ('generated', 'reviewed')`),
