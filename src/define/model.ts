@@ -118,6 +118,8 @@ export interface Table extends RelationName {
   };
   /** Columns that a trigger moves by itself; no promise about the user's own changes counts them. */
   readonly selfMoving?: readonly string[];
+  /** A promise keeps it for its own use: no application role is granted anything on it unless somebody says so. */
+  readonly internal?: boolean;
 }
 
 export interface View extends RelationName {

@@ -38,11 +38,12 @@ export function isolate(model: Model, options: TenancyOptions): Model {
   ]);
 }
 
-/** Trigger functions that other promises brought: whoever owns one could replace what it refuses. */
+/** Trigger functions that other promises brought and gave no owner: whoever owns one could replace what it refuses. */
 function functionOwners(model: Model, owner: string): Statement[] {
   return model.statements.flatMap(({ sql, subject, origin }) => {
     const call = origin.startsWith('trait ') ? TRIGGER_FUNCTION.exec(sql)?.[1] : undefined;
     if (call === undefined) return [];
+    if (model.statements.some((one) => one.sql.startsWith(`ALTER FUNCTION ${call} OWNER TO `))) return [];
     return [
       {
         sql: `ALTER FUNCTION ${call} OWNER TO ${ident(owner)}`,

@@ -24,8 +24,9 @@ export function standingOf(table: Table, options: TenancyOptions): Standing {
   if (shared !== undefined) return { kind: 'shared', app: shared.app ?? ['select'] };
   const own = (options.tables ?? []).find((one) => is(relationOf(one.table)));
   const column = own?.column === undefined ? options.column : columnOf(own.column);
-  if (!table.columns.some((one) => one.name === column)) return { kind: 'unknown' };
-  return { kind: 'tenant', column, app: own?.app ?? ALL_RIGHTS };
+  if (!table.columns.some((one) => one.name === column))
+    return { kind: table.internal === true ? 'except' : 'unknown' };
+  return { kind: 'tenant', column, app: own?.app ?? (table.internal === true ? [] : ALL_RIGHTS) };
 }
 
 /** The application's login role with its defaults. */
