@@ -1,6 +1,7 @@
 // The border between what decides that rows leave and where they go: the state machine calls it, files/ keeps it.
 import type { LeavingRange, TaskContext } from '../../define/job.ts';
 import type { RelationName } from '../../define/model.ts';
+import type { Store } from './files/store.ts';
 
 /** Which rows a piece of the archive holds. The definition's name, the relation, the range and the serial are its name. */
 export interface ArchivePiece {
@@ -90,7 +91,6 @@ export interface Manifest {
 /** A piece found in a store. */
 export interface ListedPiece {
   readonly path: string;
-  /** SHA-256 of the manifest's bytes, hexadecimal. */
   readonly receipt: ArchiveReceipt;
   readonly manifest: Manifest;
 }
@@ -99,6 +99,8 @@ export interface ListedPiece {
 export interface ArchiveFiles {
   /** Where it is, without credentials, as shown. */
   readonly shown: string;
+  /** Where its files lie; `archive query` reads from there. */
+  readonly store: Store;
   /**
    * Writes a piece: data files first, the manifest last. A second call goes on where the first was cut off: files without
    * a manifest are written anew; a complete piece that holds the same rows as the source is left as it is.
