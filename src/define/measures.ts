@@ -87,7 +87,7 @@ function engineName({ name }: Metric): Diagnostic[] {
   return [
     mistake(
       `metric ${name}`,
-      `names that begin with holdfast_${word} are the engine's.`,
+      `names that begin with holdfast_${word} are the engine’s.`,
       'Name it otherwise.',
     ),
   ];
@@ -140,7 +140,7 @@ export function aboutAlert(rule: AlertRule): Diagnostic[] {
   if (!DURATION.test(rule.for)) add(`it waits for ${rule.for}.`, 'Write a whole number with s, m, h or d.');
   if (!rule.cases.some((one) => one.fires.length > 0)) add('no case shows that it fires.', 'Add one.');
   if (!rule.cases.some((one) => one.fires.length === 0)) add('no case shows it quiet.', 'Add one.');
-  const plain = `${rule.summary} ${rule.description}`.replaceAll(/\{\{ \$labels\.[a-z_]+ \}\}/g, '');
+  const plain = `${rule.summary} ${rule.description}`.replaceAll(/\{\{ \$labels\.[a-z0-9_]+ \}\}/g, '');
   if (/\{\{|\}\}/.test(plain))
     add('its text has a template that tests cannot read.', 'Use {{ $labels.name }} alone.');
   return found;

@@ -3,3 +3,7 @@ export { collect, collectDefaults } from './collect.ts';
 export type { Collection, CollectOptions, Note } from './collect.ts';
 export { engineFamilies, families } from './families.ts';
 export { contentType, text } from './text.ts';
+export { alertRules, alertTests, rulesOf } from './rules.ts';
+export { serve, serveDefaults } from './serve.ts';
+export type { ServeOptions, Serving } from './serve.ts';
+export { card } from './card.ts';

@@ -1,6 +1,8 @@
 // Every command, in the order of the overview.
 import type { Command } from '../command.ts';
+import { alertsCommand } from './alerts.ts';
 import { applyCommand } from './apply.ts';
+import { metricsCommand } from './metrics.ts';
 import { planCommand } from './plan.ts';
 import { rollbackCommand } from './rollback.ts';
 import { statusCommand } from './status.ts';
@@ -13,4 +15,6 @@ export const COMMANDS: readonly Command[] = [
   applyCommand,
   rollbackCommand,
   statusCommand,
+  metricsCommand,
+  alertsCommand,
 ];
