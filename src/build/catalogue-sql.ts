@@ -73,7 +73,8 @@ export const RELATIONS_SQL = `
     AND (c.relkind <> 'S' OR NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
          WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'i'))`;
 
-// attstattarget is null for "default" from PostgreSQL 17 on and -1 before.
+// attstattarget is null for "default" from PostgreSQL 17 on and -1 before. Debian's 15.20 stamps every new column with an option
+// pg_attver of its own, another number each time; nobody asked for it, so it is no part of the structure.
 export const COLUMNS_SQL = `
   SELECT n.nspname AS schema, ${RELATION_KIND} AS object, 'column ' || a.attname AS facet,
          pg_catalog.concat_ws(' ', pg_catalog.format_type(a.atttypid, a.atttypmod),
@@ -92,7 +93,8 @@ export const COLUMNS_SQL = `
            CASE WHEN a.attstorage <> t.typstorage THEN 'storage ' || a.attstorage::pg_catalog.text END,
            CASE WHEN a.attcompression <> '' THEN 'compression ' || a.attcompression::pg_catalog.text END,
            'statistics ' || NULLIF(a.attstattarget, -1)::pg_catalog.text,
-           'options ' || a.attoptions::pg_catalog.text, 'foreign options ' || a.attfdwoptions::pg_catalog.text,
+           'options ' || (SELECT NULLIF(pg_catalog.array_agg(o), '{}')::pg_catalog.text FROM pg_catalog.unnest(a.attoptions) o
+                          WHERE o NOT LIKE 'pg\\_attver=%'), 'foreign options ' || a.attfdwoptions::pg_catalog.text,
            CASE WHEN a.attacl IS NOT NULL THEN 'grants ' || ${grants('a.attacl', 'c', 'c.relowner')} END,
            'comment ' || pg_catalog.quote_literal(pg_catalog.col_description(c.oid, a.attnum))) AS value,
          pg_catalog.pg_get_expr(ad.adbin, ad.adrelid) AS text, c.relispartition AS partition, false AS extra
