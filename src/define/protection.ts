@@ -19,13 +19,19 @@ export interface Mending {
  * What existing partitions lack of their topmost table's protection, in the order to mend it.
  * @param query reads the catalogue of the database
  * @param roles roles whose grants on a partition are taken away: they go through the parent; PUBLIC's always are
+ * @param root looks at the partitions of one topmost table; a table that somebody holds ACCESS EXCLUSIVE is waited for
  * @returns none when every partition is as its topmost table
  */
-export async function mendings(query: CatalogueQuery, roles: readonly string[]): Promise<readonly Mending[]> {
-  const unprotected = await query<FlagRow>(FLAGS_SQL);
-  const policies = await query<PolicyRow>(POLICIES_SQL);
-  const triggers = await query<TriggerRow>(TRIGGERS_SQL);
-  const grants = await query<GrantRow>(GRANTS_SQL, [roles]);
+export async function mendings(
+  query: CatalogueQuery,
+  roles: readonly string[],
+  root?: RelationName,
+): Promise<readonly Mending[]> {
+  const below = belowOf(root);
+  const unprotected = await query<FlagRow>(FLAGS_SQL, below);
+  const policies = await query<PolicyRow>(POLICIES_SQL, below);
+  const triggers = await query<TriggerRow>(TRIGGERS_SQL, below);
+  const grants = await query<GrantRow>(GRANTS_SQL, [...below, roles]);
   return [
     ...grants.map(revoke),
     ...policies.map(policy),
@@ -35,13 +41,17 @@ export async function mendings(query: CatalogueQuery, roles: readonly string[]):
 }
 
 /** Partitions that another role owns than their topmost table: a later change of the table would be refused on them. */
-export async function ownerMendings(query: CatalogueQuery): Promise<readonly Mending[]> {
-  const rows = await query<OwnerRow>(OWNERS_SQL);
+export async function ownerMendings(query: CatalogueQuery, root?: RelationName): Promise<readonly Mending[]> {
+  const rows = await query<OwnerRow>(OWNERS_SQL, belowOf(root));
   return rows.map((row) =>
     mending(row, `ALTER TABLE ${qualified(row)} OWNER TO ${ident(row.wanted)}`, [
       `ALTER TABLE ${qualified(row)} OWNER TO ${ident(row.there)}`,
     ]),
   );
+}
+
+function belowOf(root: RelationName | undefined): readonly (string | null)[] {
+  return root === undefined ? [null, null] : [root.schema, root.name];
 }
 
 interface On extends RelationName {
@@ -58,7 +68,8 @@ const PAIRS = `pg_catalog.pg_class c
   JOIN pg_catalog.pg_class root ON root.oid = pg_catalog.pg_partition_root(c.oid)
   JOIN pg_catalog.pg_namespace rn ON rn.oid = root.relnamespace`;
 const ROOT = `pg_catalog.json_build_object('schema', rn.nspname, 'name', root.relname) AS root`;
-const IS_PARTITION = `c.relispartition AND c.relkind IN ('r', 'p') AND n.nspname <> 'holdfast'`;
+const IS_PARTITION = `c.relispartition AND c.relkind IN ('r', 'p') AND n.nspname <> 'holdfast'
+    AND ($1::pg_catalog.text IS NULL OR (rn.nspname = $1 AND root.relname = $2::pg_catalog.text))`;
 
 const FLAGS_SQL = `
   SELECT n.nspname AS schema, c.relname AS name, ${ROOT}, c.relrowsecurity AS enabled, c.relforcerowsecurity AS forced,
@@ -169,7 +180,7 @@ const GRANTS_SQL = `
     SELECT attname, attacl FROM pg_catalog.pg_attribute WHERE attrelid = c.oid AND attacl IS NOT NULL) a
   CROSS JOIN LATERAL pg_catalog.aclexplode(a.acl) e
   LEFT JOIN pg_catalog.pg_roles g ON g.oid = e.grantee
-  WHERE ${IS_PARTITION} AND e.grantee <> c.relowner AND (e.grantee = 0 OR g.rolname = ANY ($1))
+  WHERE ${IS_PARTITION} AND e.grantee <> c.relowner AND (e.grantee = 0 OR g.rolname = ANY ($3))
   GROUP BY n.nspname, c.relname, rn.nspname, root.relname, a.attname, g.rolname
   ORDER BY n.nspname, c.relname, a.attname, g.rolname`;
 

@@ -6,7 +6,8 @@ import { objectName } from '../name.ts';
 import { columnOf } from '../reference.ts';
 import type { HotIndex } from './index.ts';
 import { shift, startOf } from './period.ts';
-import type { Asked, Existing } from './settle.ts';
+import type { Existing } from './reading.ts';
+import type { Asked } from './settle.ts';
 
 interface Scene {
   readonly asked: Asked;

@@ -3,7 +3,10 @@ import type { IndexElement } from '../../define/model.ts';
 import type { Trait } from '../../define/trait.ts';
 import { columnOf, type ColumnReference, relationOf, type TableReference } from '../reference.ts';
 import { findings, partition } from './build.ts';
+import { kept } from './keep.ts';
+import { promised } from './prove.ts';
 import { missingPartitions } from './settle.ts';
+import { watched } from './watch.ts';
 
 /** Calendar period of one partition, counted in UTC; a week starts on Monday (ISO 8601). */
 export type Period = 'day' | 'week' | 'month' | 'year';
@@ -28,14 +31,24 @@ export interface PartitionsOptions {
   readonly every: Period;
   /** How many periods after the running one exist at any time; default 3. */
   readonly ahead?: number;
-  /** The first instant rows may have; default: the start of the period the table is made in. Earlier rows are refused. */
+  /**
+   * The first instant rows may have; default: the start of the period the table is made in. Earlier rows are refused. It
+   * counts while the table has no partition: what has left with age is not made again.
+   */
   readonly from?: Date | string;
   /** Schema of the partitions; default the table's own. */
   readonly schema?: string;
-  /** Indexes of the `newest` periods up to the running one, and of those ahead; default 2. */
-  readonly hot?: { readonly newest?: number; readonly indexes: readonly HotIndex[] };
+  /**
+   * Indexes of the `newest` periods up to the running one, and of those ahead; default 2. Partitions that exist get and
+   * lose them in job `job`, default `hot-indexes`.
+   */
+  readonly hot?: { readonly newest?: number; readonly indexes: readonly HotIndex[]; readonly job?: string };
   /** Storage parameters of each partition: `{ fillfactor: '90' }`. */
   readonly storage?: Readonly<Record<string, string>>;
+  /** The job that makes and mends partitions; default `partitions`, daily at 00:10 UTC and when a keeper starts. */
+  readonly job?: string;
+  /** The job that gathers the table's statistics, which autovacuum never does; default `analyze`, Sundays at 04:00 UTC. */
+  readonly analyzeJob?: string;
 }
 
 /**
@@ -47,10 +60,14 @@ export interface PartitionsOptions {
 export function partitions(table: TableReference, options: PartitionsOptions): Trait {
   const of = relationOf(table);
   const by = columnOf(options.by);
+  const asked = { of, by, options };
   return {
     name: 'partitions',
     check: (model) => findings(model, { of, by }),
     build: (model) => partition(model, { of, by, every: options.every }),
-    settle: (context) => missingPartitions(context, { of, by, options }),
+    settle: (context) => missingPartitions(context, asked),
+    keep: () => kept(asked),
+    watch: () => watched(asked),
+    promises: () => promised(asked),
   };
 }

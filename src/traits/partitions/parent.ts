@@ -3,7 +3,10 @@ import type { RelationName } from '../../define/model.ts';
 import { ident, literal, qualified } from '../../sql.ts';
 
 /** The parent as the catalogue has it. */
-export interface Parent {
+export interface Parent extends RelationName {
+  /** The one column it is ranged by, and that column's type by its catalogue name; null where it is not by one column. */
+  readonly key_column: string | null;
+  readonly key_type: string | null;
   readonly owner: string;
   readonly tablespace: string | null;
   readonly row_security: boolean;
@@ -33,9 +36,10 @@ interface ParentTrigger {
   readonly args: string;
 }
 
-/** One partitioned table by schema and name; no row when there is none. TRUNCATE is bit 5 of `tgtype`, BEFORE bit 1. */
-export const PARENT_SQL = `
-  SELECT pg_catalog.pg_get_userbyid(c.relowner) AS owner, s.spcname AS tablespace,
+/** Partitioned tables by schemas and names; no row for one that is none. TRUNCATE is bit 5 of `tgtype`, BEFORE bit 1. */
+export const PARENTS_SQL = `
+  SELECT n.nspname AS schema, c.relname AS name, a.attname AS key_column, ty.typname AS key_type,
+    pg_catalog.pg_get_userbyid(c.relowner) AS owner, s.spcname AS tablespace,
     c.relrowsecurity AS row_security, c.relforcerowsecurity AS forced,
     coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
         'name', p.polname, 'permissive', p.polpermissive, 'command', p.polcmd,
@@ -56,10 +60,13 @@ export const PARENT_SQL = `
       JOIN pg_catalog.pg_class r ON r.oid = k.confrelid
       JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace
       WHERE k.conrelid = c.oid AND k.contype = 'f'), '[]') AS points_at
-  FROM pg_catalog.pg_class c
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = c.reltablespace
-  WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'p'`;
+  FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) AS asked(schema, name)
+  JOIN pg_catalog.pg_namespace n ON n.nspname = asked.schema
+  JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = asked.name AND c.relkind = 'p'
+  JOIN pg_catalog.pg_partitioned_table k ON k.partrelid = c.oid
+  LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.partattrs[0] AND k.partnatts = 1 AND k.partstrat = 'r'
+  LEFT JOIN pg_catalog.pg_type ty ON ty.oid = a.atttypid
+  LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = c.reltablespace`;
 
 const COMMANDS: Readonly<Record<string, string>> = {
   '*': 'ALL',

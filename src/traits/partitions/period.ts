@@ -9,6 +9,8 @@ export interface Range {
 }
 
 const DAY_MS = 86_400_000;
+const MONTH_MS = 31 * DAY_MS;
+const SHORTEST_DAYS: Readonly<Record<Period, number>> = { day: 1, week: 7, month: 28, year: 365 };
 const MONDAY_1970_01_05_MS = 4 * DAY_MS;
 
 /** The start of the period an instant lies in. */
@@ -42,6 +44,15 @@ export function periods(
   return wanted;
 }
 
+/**
+ * Room ahead that is never used up while the keeper does its work, in milliseconds: a month, or where the periods ahead
+ * are shorter than that together, all of them but a day. Less of it is a reason to look.
+ */
+export function leastRoomMs(period: Period, ahead: number): number {
+  const shortestMs = ahead * SHORTEST_DAYS[period] * DAY_MS;
+  return Math.min(MONTH_MS, Math.max(shortestMs - DAY_MS, shortestMs / 2));
+}
+
 /** What of each wanted range no existing one covers, in order; a range that is cut in the middle gives two. */
 export function gaps(wanted: readonly Range[], existing: readonly Range[]): Range[] {
   const sorted = [...existing].sort((left, right) => left.fromMs - right.fromMs);
@@ -56,6 +67,14 @@ export function gaps(wanted: readonly Range[], existing: readonly Range[]): Rang
     if (fromMs < range.toMs) free.push({ fromMs, toMs: range.toMs });
     return free;
   });
+}
+
+/** The ranges between the first and the last of these that none of them covers, in order. */
+export function holes(existing: readonly Range[]): Range[] {
+  if (existing.length === 0) return [];
+  const fromMs = Math.min(...existing.map((range) => range.fromMs));
+  const toMs = Math.max(...existing.map((range) => range.toMs));
+  return gaps([{ fromMs, toMs }], existing);
 }
 
 /** What a partition's name ends in: `y2026`, `y2026m11`, `y2026w47` (ISO week), `y2026m11d21`. */

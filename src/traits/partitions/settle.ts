@@ -1,19 +1,15 @@
 // Which partitions are missing now, and the statements that make each of them whole and attach it at once.
-import { findTable, label, type RelationName } from '../../define/model.ts';
+import { label, type RelationName } from '../../define/model.ts';
 import type { CatalogueQuery, SettleContext, Settlement } from '../../define/trait.ts';
 import { HoldfastError } from '../../error.ts';
 import { ident, literal, qualified } from '../../sql.ts';
 import { cut } from '../name.ts';
-import { rangeTypeOf, type RangeType } from './build.ts';
+import type { RangeType } from './build.ts';
 import { hotSettlements, hotStatements } from './hot.ts';
 import type { PartitionsOptions } from './index.ts';
-import { PARENT_SQL, type Parent, protection } from './parent.ts';
+import { type Parent, protection } from './parent.ts';
 import { boundText, gaps, periods, type Range, suffix } from './period.ts';
-
-/** One partition as the catalogue has it. */
-export interface Existing extends RelationName, Range {
-  readonly isDefault: boolean;
-}
+import { type Existing, readTables, type Standing } from './reading.ts';
 
 /** The table, its column and the options it was partitioned with. */
 export interface Asked {
@@ -22,31 +18,13 @@ export interface Asked {
   readonly options: PartitionsOptions;
 }
 
-/**
- * A bound is read back by the server that wrote it, in the same session: text and parse share DateStyle and TimeZone,
- * so the instant is right whatever they are. Bounds of `date` and `timestamp` are read as UTC.
- */
-const PARTITIONS_SQL = `
-  SELECT b.schema, b.name, b.bound = 'DEFAULT' AS is_default,
-    CASE WHEN b.low = 'MINVALUE' THEN '-Infinity'::float8
-      WHEN $3 = 'timestamptz' THEN extract(epoch FROM b.low::timestamptz)::float8 * 1000
-      ELSE extract(epoch FROM b.low::timestamp AT TIME ZONE 'UTC')::float8 * 1000 END AS from_ms,
-    CASE WHEN b.high = 'MAXVALUE' THEN 'Infinity'::float8
-      WHEN $3 = 'timestamptz' THEN extract(epoch FROM b.high::timestamptz)::float8 * 1000
-      ELSE extract(epoch FROM b.high::timestamp AT TIME ZONE 'UTC')::float8 * 1000 END AS to_ms
-  FROM (
-    SELECT n.nspname AS schema, c.relname AS name, e.bound,
-      coalesce((pg_catalog.regexp_match(e.bound, 'FROM \\(''([^'']*)''\\)'))[1], substring(e.bound FROM 'FROM \\((MINVALUE|MAXVALUE)\\)')) AS low,
-      coalesce((pg_catalog.regexp_match(e.bound, 'TO \\(''([^'']*)''\\)'))[1], substring(e.bound FROM 'TO \\((MINVALUE|MAXVALUE)\\)')) AS high
-    FROM pg_catalog.pg_inherits i
-    JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_catalog.pg_class p ON p.oid = i.inhparent
-    JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
-    CROSS JOIN LATERAL (SELECT pg_catalog.pg_get_expr(c.relpartbound, c.oid) AS bound) e
-    WHERE pn.nspname = $1 AND p.relname = $2
-  ) b
-  ORDER BY from_ms NULLS FIRST`;
+/** A table as it stands, and what else its missing partitions are made from. */
+export interface Seen {
+  readonly standing: Standing;
+  readonly now: Date;
+  /** Every name the schema of the partitions has; asked only when a name is wanted, which is then put into it. */
+  readonly taken: () => Promise<Set<string>>;
+}
 
 const TAKEN_SQL = `
   SELECT c.relname AS name
@@ -56,57 +34,52 @@ const TAKEN_SQL = `
   WHERE n.nspname = $1`;
 
 /**
- * The partitions that should exist now and do not, one settlement each, and the hot indexes that come and go.
- * @throws HoldfastError HF_PARTITION_OPTIONS when the options are not usable, HF_PARTITION_DEFAULT when the table has a
- * DEFAULT partition, which would be scanned and could refuse each new one
+ * The partitions that should exist now and do not, one settlement each, and the hot indexes that come and go. None where
+ * the table is not there yet.
+ * @throws HoldfastError as {@link missing} does
  */
 export async function missingPartitions(
   context: SettleContext,
   asked: Asked,
 ): Promise<readonly Settlement[]> {
-  checkOptions(asked.options);
-  const type = typeOf(context, asked);
-  const [parent] = await context.query<Parent>(PARENT_SQL, [asked.of.schema, asked.of.name]);
-  if (parent === undefined) return [];
-  const existing = await existingPartitions(context.query, asked.of, type);
-  refuseDefault(asked.of, existing);
-  const wanted = wantedPeriods(asked.options, { now: context.now, existing });
-  const taken = await takenNames(context.query, asked);
-  const made = gaps(wanted, existing).map((range) => {
-    const of = freeName(asked, range, taken);
-    return { ...of, ...range, isDefault: false };
-  });
-  const scene = { asked, now: context.now };
+  const { query, now } = context;
+  const standing = (await readTables(query, [asked.of])).get(label(asked.of));
+  if (standing === undefined) return [];
+  const taken = (): Promise<Set<string>> => takenNames(query, asked.options.schema ?? asked.of.schema);
   return [
-    ...made.map((partition) => settlement(partition, { ...scene, parent, type })),
-    ...(await hotSettlements(context.query, { ...scene, partitions: existing })),
+    ...(await missing(asked, { standing, now, taken })),
+    ...(await hotSettlements(query, { asked, now, partitions: standing.partitions })),
   ];
 }
 
-/** The table's partitions by their bounds. */
-export async function existingPartitions(
-  query: CatalogueQuery,
-  of: RelationName,
-  type: RangeType,
-): Promise<readonly Existing[]> {
-  const rows = await query<{
-    schema: string;
-    name: string;
-    is_default: boolean;
-    from_ms: number;
-    to_ms: number;
-  }>(PARTITIONS_SQL, [of.schema, of.name, type]);
-  return rows.map((row) => ({
-    schema: row.schema,
-    name: row.name,
-    isDefault: row.is_default,
-    fromMs: row.from_ms,
-    toMs: row.to_ms,
-  }));
+/**
+ * The partitions that should exist now and do not, one settlement each, in order of time.
+ * @throws HoldfastError HF_PARTITION_OPTIONS when the options are not usable; HF_PARTITION_BY when the table is ranged
+ * by something else; HF_PARTITION_DEFAULT when it has a DEFAULT partition, which would be scanned and could refuse each
+ * new one
+ */
+export async function missing(asked: Asked, seen: Seen): Promise<readonly Settlement[]> {
+  checkOptions(asked.options);
+  const { parent, partitions } = seen.standing;
+  const type = typeOf(asked, seen.standing);
+  refuseDefault(asked.of, partitions);
+  const free = gaps(wantedPeriods(asked.options, seen), partitions);
+  if (free.length === 0) return [];
+  const taken = await seen.taken();
+  const making = { asked, parent, type, now: seen.now };
+  return free.map((range) =>
+    settlement({ ...freeName(asked, range, taken), ...range, isDefault: false }, making),
+  );
+}
+
+/** Names of relations and types in a schema: a new table takes one of each. */
+export async function takenNames(query: CatalogueQuery, schema: string): Promise<Set<string>> {
+  const rows = await query<{ name: string }>(TAKEN_SQL, [schema]);
+  return new Set(rows.map((row) => row.name));
 }
 
 function checkOptions(options: PartitionsOptions): void {
-  const ahead = options.ahead ?? 3;
+  const ahead = aheadOf(options);
   const newest = options.hot?.newest ?? 2;
   const usable = Number.isInteger(ahead) && ahead >= 0 && Number.isInteger(newest) && newest >= 1;
   if (usable && (options.from === undefined || !Number.isNaN(new Date(options.from).getTime()))) return;
@@ -118,22 +91,31 @@ function checkOptions(options: PartitionsOptions): void {
   });
 }
 
-/** From `from`, or from where the newest partition ends when nothing was made for a while: no hole is left behind. */
-function wantedPeriods(
-  options: PartitionsOptions,
-  at: { readonly now: Date; readonly existing: readonly Existing[] },
-): Range[] {
-  const nowMs = at.now.getTime();
-  const newestEnd = Math.max(...at.existing.map((partition) => partition.toMs));
-  const since = Number.isFinite(newestEnd) ? newestEnd : nowMs;
-  const from = options.from === undefined ? since : new Date(options.from).getTime();
-  const fromMs = Math.min(from, nowMs);
-  return periods(options.every, { fromMs, nowMs, ahead: options.ahead ?? 3 });
+/**
+ * The first partitions begin at `from`. Afterwards they only go forward, from the running period or from where the newest
+ * ends when nothing was made for a while: what has left, with age or by hand, is not made again.
+ */
+function wantedPeriods(options: PartitionsOptions, { now, standing }: Seen): Range[] {
+  const nowMs = now.getTime();
+  const newestEnd = Math.max(...standing.partitions.map((partition) => partition.toMs));
+  const first = options.from === undefined ? nowMs : new Date(options.from).getTime();
+  const since = standing.partitions.length === 0 ? first : newestEnd;
+  return periods(options.every, { fromMs: Math.min(since, nowMs), nowMs, ahead: aheadOf(options) });
 }
 
-function typeOf(context: SettleContext, asked: Asked): RangeType {
-  const column = findTable(context.model, asked.of)?.columns.find((one) => one.name === asked.by);
-  return rangeTypeOf(column?.type ?? '') ?? 'timestamptz';
+/** How many periods after the running one are wanted. */
+export function aheadOf(options: PartitionsOptions): number {
+  return options.ahead ?? 3;
+}
+
+function typeOf(asked: Asked, { parent, type }: Standing): RangeType {
+  if (type !== undefined && parent.key_column === asked.by) return type;
+  throw new HoldfastError({
+    code: 'HF_PARTITION_BY',
+    subject: `table ${label(asked.of)}`,
+    what: `it is not partitioned by range of its column ${asked.by} alone, a timestamptz, timestamp or date.`,
+    fix: 'Say in the definition what it is partitioned by, or make it anew and move its rows.',
+  });
 }
 
 function refuseDefault(of: RelationName, existing: readonly Existing[]): void {
@@ -145,11 +127,6 @@ function refuseDefault(of: RelationName, existing: readonly Existing[]): void {
     what: `it has the DEFAULT partition ${label(found)}: each new partition would scan it under lock and fail if a row is in its range.`,
     fix: `Detach it (ALTER TABLE ${qualified(of)} DETACH PARTITION ${qualified(found)}), run this again, then insert its rows into the table.`,
   });
-}
-
-async function takenNames(query: CatalogueQuery, asked: Asked): Promise<Set<string>> {
-  const rows = await query<{ name: string }>(TAKEN_SQL, [asked.options.schema ?? asked.of.schema]);
-  return new Set(rows.map((row) => row.name));
 }
 
 /** A name that nothing in the schema has; whether a partition exists was already settled by its bounds. */
