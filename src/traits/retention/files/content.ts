@@ -64,7 +64,8 @@ export async function contentOfTable(
   of: { readonly columns: readonly ArchivedColumn[]; readonly time: ArchivedColumn | undefined },
 ): Promise<Content> {
   const total = summing(of.time);
-  const statement = (leaf: string): string => sumSql(leaf, of.columns, of.time);
+  const statement = (leaf: string): string =>
+    contentSql(of.columns, { from: `ONLY ${leaf} WHERE ${BLOCKS}`, time: of.time });
   for await (const [part] of batches<Content>(context, source, statement)) if (part) total.add(part);
   return total.total();
 }
@@ -115,19 +116,28 @@ export function order(column: ArchivedColumn, canonical: string): bigint {
   return column.stored === 'date' ? BigInt(int32OfHex(canonical)) * 86_400_000_000n : int64OfHex(canonical);
 }
 
-function sumSql(leaf: string, columns: readonly ArchivedColumn[], time: ArchivedColumn | undefined): string {
-  const values = columns.map((column, at) => `${readSql(column, ident(column.name))} AS c${at}`);
+/**
+ * The statement that sums up rows: one row with the fields of {@link Content}.
+ * @param of.from what stands after FROM; its columns are those of `alias` where one is given
+ */
+export function contentSql(
+  columns: readonly ArchivedColumn[],
+  of: { readonly from: string; readonly time: ArchivedColumn | undefined; readonly alias?: string },
+): string {
+  const own = (column: ArchivedColumn): string =>
+    `${of.alias === undefined ? '' : `${of.alias}.`}${ident(column.name)}`;
+  const values = columns.map((column, at) => `${readSql(column, own(column))} AS c${at}`);
   const text = columns.map((_, at) => `coalesce(pg_catalog.length(c${at})||':'||c${at}, '-')`).join('||');
+  const { time } = of;
   const ends =
     time === undefined ? ['NULL', 'NULL'] : [`min(moment)`, `max(moment)`].map((end) => readSql(time, end));
-  const moment = time === undefined ? 'NULL' : ident(time.name);
+  const moment = time === undefined ? 'NULL' : own(time);
   // OFFSET 0 keeps the planner from computing a value once for its length and once more for itself.
   return `
     SELECT pg_catalog.count(*)::pg_catalog.float8 AS rows, ${ends[0]} AS min, ${ends[1]} AS max,
            ${half(1)}||':'||${half(17)} AS sum
     FROM (SELECT moment, pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(${text}, 'UTF8')), 'hex') AS h
-          FROM (SELECT ${moment} AS moment, ${values.join(', ')} FROM ONLY ${leaf} WHERE ${BLOCKS} OFFSET 0) AS v
-          OFFSET 0) AS w`;
+          FROM (SELECT ${moment} AS moment, ${values.join(', ')} FROM ${of.from} OFFSET 0) AS v OFFSET 0) AS w`;
 }
 
 // The sum of eight bytes of each hash, as signed numbers; numeric, so it never overflows.
