@@ -52,14 +52,20 @@ function daily(cron: string): JobSettings {
   return { schedule: { cron }, atStart: true, missed: 'once' };
 }
 
+const OVERTAKEN_ATTEMPTS = 3;
+
 /** Makes what is missing and mends what is there; every change is tried, whatever became of the one before it. */
 async function ensure(context: TaskContext, asked: Asked): Promise<Done> {
-  const first = await attempt(context, asked);
-  // Somebody else made it, or took its name, since the catalogue was read: what is missing now is another question.
-  const { done, failed, standing } = first.failed.some(isOvertaken) ? await attempt(context, asked) : first;
-  if (failed.length > 0) throw together(failed);
-  const what = [...new Set([...first.done, ...done]), ...unserved(standing, context.now)].join('; ');
-  return what === '' ? {} : { what };
+  const done = new Set<string>();
+  for (let number = 1; ; number += 1) {
+    const result = await attempt(context, asked);
+    for (const subject of result.done) done.add(subject);
+    // Somebody else made it, or took its name, since the catalogue was read: what is missing now is another question.
+    if (number < OVERTAKEN_ATTEMPTS && result.failed.some(isOvertaken)) continue;
+    if (result.failed.length > 0) throw together(result.failed);
+    const what = [...done, ...unserved(result.standing, context.now)].join('; ');
+    return what === '' ? {} : { what };
+  }
 }
 
 interface Attempt {
@@ -137,8 +143,10 @@ async function mends(round: Round, of: RelationName): Promise<readonly Change[]>
 }
 
 function isOvertaken({ cause }: HoldfastError): boolean {
-  // duplicate_table, duplicate_object, and what ATTACH says of an overlap: invalid_object_definition.
-  return ['42P07', '42710', '42P17'].includes((cause as { code?: string } | undefined)?.code ?? '');
+  const { code, schema } = (cause ?? {}) as { readonly code?: string; readonly schema?: string };
+  // The same name in the same moment is a duplicate key of the catalogue; a moment later, duplicate_table or
+  // duplicate_object; of an overlap ATTACH says invalid_object_definition.
+  return code === '23505' ? schema === 'pg_catalog' : ['42P07', '42710', '42P17'].includes(code ?? '');
 }
 
 function together(failed: readonly HoldfastError[]): HoldfastError {

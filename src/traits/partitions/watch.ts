@@ -110,17 +110,22 @@ async function collect({ query, now }: WatchContext, { of, options }: Asked): Pr
   }));
 }
 
+// What an open end counts for: a hundred years, since a sample must be a finite number.
+const FOR_EVER_S = 36_525 * 86_400;
+
 /** From now on, and what lies behind; all in seconds or counted. */
 function reach(serving: readonly Existing[], nowMs: number): Readonly<Record<string, number>> {
   const newestMs = Math.max(nowMs, ...serving.map(({ toMs }) => toMs));
-  const oldestMs = Math.min(...serving.map(({ fromMs }) => fromMs));
+  const begins = serving.map(({ fromMs }) => fromMs).filter((fromMs) => Number.isFinite(fromMs));
   const ahead = gaps([{ fromMs: nowMs, toMs: newestMs }], serving);
   const untilMs = ahead[0]?.fromMs ?? newestMs;
   return {
-    holdfast_partition_horizon_seconds: (untilMs - nowMs) / 1000,
+    holdfast_partition_horizon_seconds: Math.min(FOR_EVER_S, (untilMs - nowMs) / 1000),
     holdfast_partition_gaps: ahead.length,
     holdfast_partition_past_gaps: holes(serving).filter(({ fromMs }) => fromMs < nowMs).length,
-    ...(serving.length > 0 && { holdfast_partition_oldest_age_seconds: (nowMs - oldestMs) / 1000 }),
+    ...(begins.length > 0 && {
+      holdfast_partition_oldest_age_seconds: (nowMs - Math.min(...begins)) / 1000,
+    }),
   };
 }
 
@@ -150,7 +155,7 @@ function card(
 
 function reachText(horizonSeconds: number, now: Date): string {
   if (horizonSeconds === 0) return 'rows of now are refused: no partition takes them';
-  if (!Number.isFinite(horizonSeconds)) return 'ahead for ever';
+  if (horizonSeconds >= FOR_EVER_S) return 'ahead for ever';
   const until = new Date(now.getTime() + horizonSeconds * 1000).toISOString().slice(0, 10);
   return `ahead until ${until} (${Math.floor(horizonSeconds / 86_400)} days)`;
 }
