@@ -13,7 +13,12 @@ import { quietRole, withRoles, withStatements } from '../addition.ts';
 import { objectName } from '../name.ts';
 import { columnOf, relationOf } from '../reference.ts';
 import { settingValue } from '../setting.ts';
+import { budgetSeconds } from './budget.ts';
+import { functionStatements } from './function.ts';
 import type { RollupGuard, RollupsOptions } from './index.ts';
+import { mentions } from './mention.ts';
+import { refreshFunction } from './refresh.ts';
+import { ageGrants, withState } from './state.ts';
 
 /** One materialised view and how it is kept. */
 export interface Rollup {
@@ -41,11 +46,13 @@ export function keep(model: Model, rollup: Rollup): Model {
     given === undefined ? [...model.views, kept] : model.views.map((one) => (one === given ? kept : one));
   const { guard } = options;
   const guarded = guard === undefined ? [] : [guardView(kept, { guard, owner: options.refreshedBy })];
-  const others = views.filter((one) => !guarded.some((added) => same(one, added)));
-  const withViews: Model = { ...model, views: [...others, ...guarded] };
-  return withStatements(withRoles(withViews, [quietRole(options.refreshedBy, true)]), [
+  const withViews: Model = { ...model, views: guarded.reduce(withView, views) };
+  const state = withState(withViews, { of, owner: options.refreshedBy });
+  return withStatements(withRoles(state.model, [quietRole(options.refreshedBy, true)]), [
     ...readGrants(withViews, { view: kept, options }),
-    ...(guard === undefined ? [] : guardGrants(of, guard)),
+    ...state.statements,
+    ...(guard === undefined ? [] : [...guardGrants(of, guard), ...ageGrants(of, guard.readers)]),
+    ...functionStatements(refreshFunction(of, options)),
   ]);
 }
 
@@ -88,6 +95,13 @@ export function findings(model: Model, { of, options }: Rollup): readonly Diagno
       'Name columns of the view.',
     );
   }
+  if (options.budget !== undefined && budgetSeconds(options.budget) === undefined) {
+    add(
+      'HF_ROLLUP_BUDGET',
+      `its budget ${JSON.stringify(options.budget)} is no length of time.`,
+      "Write it like '15 minutes', '2 hours' or '1 day'.",
+    );
+  }
   const owner = model.roles.find((role) => role.name === options.refreshedBy);
   if (owner !== undefined && owner.existing !== true && (owner.login || !owner.bypassRls)) {
     add(
@@ -122,6 +136,12 @@ function keyIndex({ of, options }: Rollup): Index {
     method: 'btree',
     elements: options.key.map((column) => ({ column: columnOf(column) })),
   };
+}
+
+/** The views with this one: in the place of one of its name, else last. */
+function withView(views: readonly View[], added: View): readonly View[] {
+  if (!views.some((one) => same(one, added))) return [...views, added];
+  return views.map((one) => (same(one, added) ? added : one));
 }
 
 function guardView(view: View, by: { readonly guard: RollupGuard; readonly owner: string }): View {
@@ -165,12 +185,6 @@ function readGrants(
       phase: 'after' as const,
     })),
   ];
-}
-
-/** Whether a name stands in the query as a word; a name that only looks like a table grants a right nobody can use. */
-function mentions(query: string, of: RelationName): boolean {
-  const escaped = of.name.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
-  return new RegExp(String.raw`(^|[^\p{L}\p{N}_$])${escaped}($|[^\p{L}\p{N}_$])`, 'iu').test(query);
 }
 
 function guardGrants(of: RelationName, guard: RollupGuard): Statement[] {

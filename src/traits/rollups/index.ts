@@ -1,9 +1,18 @@
-// Promise: a materialised view holds every tenant's rows, can be refreshed while it is read, and shows each its own.
+// Promise: figures over many rows are there when they are asked for, as fresh as promised, and each tenant sees its own.
 import type { Trait } from '../../define/trait.ts';
 import { type ColumnReference, relationOf, type TableReference, type ViewReference } from '../reference.ts';
 import { checkedSetting, type SettingType } from '../setting.ts';
 import { findings, keep } from './build.ts';
-import { firstFill } from './settle.ts';
+import { keepSums } from './incremental/build.ts';
+import { sumFindings } from './incremental/check.ts';
+import type { IncrementalOptions } from './incremental/options.ts';
+import { planOf } from './incremental/plan.ts';
+import { closing, keepCounts, keepView } from './keep.ts';
+import { countPromises, viewPromises } from './promises.ts';
+import { firstCount, firstFill } from './settle.ts';
+import { watchCounts, watchView } from './watch.ts';
+
+export type { Expressions, IncrementalOptions } from './incremental/options.ts';
 
 /** The view that readers use in the materialised view's place; they hold no right on the latter. */
 export interface RollupGuard {
@@ -29,11 +38,21 @@ export interface RollupsOptions {
   readonly guard?: RollupGuard;
   /** The query as SQL, names qualified, for a view the tables module does not define. */
   readonly query?: string;
+  /** The job that refreshes it; default `refresh`, hourly. */
+  readonly job?: string;
+  /** How old it may be before an alert: `2 hours`, which is the default. */
+  readonly budget?: string;
+  /**
+   * What a refresh must leave: so many rows, and that share of the rows there were. One that leaves fewer is an error and
+   * changes nothing. Default: from some rows to none is an error; false: nothing is.
+   */
+  readonly floor?: false | { readonly rows?: number; readonly ratio?: number };
 }
 
 /**
  * Keeps a materialised view: a full unique key so that it refreshes concurrently, an owner that row security does not
- * filter (a forced policy would empty the view without an error and break pg_restore), a first fill, a guarded reader.
+ * filter (a forced policy would empty the view without an error and break pg_restore), a first fill, a guarded reader,
+ * an hourly refresh that never goes below a floor of rows, and a view `rollup_age` that says how old it is.
  * @throws HoldfastError HF_MATVIEW_KEY when no key column is named: a concurrent refresh would fail
  * @example rollups(ruleEffectiveness, { key: ['tenant_id', 'rule_id'], refreshedBy: 'shop_system' })
  */
@@ -46,5 +65,34 @@ export function rollups(view: ViewReference, options: RollupsOptions): Trait {
     check: (model) => findings(model, { of, options }),
     build: (model) => keep(model, { of, options }),
     settle: (context) => firstFill(context, of),
+    keep: () => keepView(of, options),
+    watch: () => watchView(of, options),
+    promises: (model) => viewPromises(model, of, options),
+  };
+}
+
+/**
+ * Keeps a table of sums over another table, so that bringing it up to date costs what changed and not what exists. Each
+ * statement on the source notes what it changed; a job adds that up. It is a plain table: row security covers it.
+ * Before rows leave the source, what is summed up of them is closed, and stays when they are gone.
+ * @example incremental(tables.days, { of: tables.sales, key: { tenant_id: 'source.tenant_id' }, time: 'at',
+ *   bucket: { column: 'day', every: 'day' }, count: 'sales', sums: { total: 'source.price' }, refreshedBy: 'shop_system' })
+ */
+export function incremental(table: TableReference, options: IncrementalOptions): Trait {
+  const of = relationOf(table);
+  relationOf(options.of);
+  return {
+    name: 'rollups',
+    after: ['partitions'],
+    check: (model) => sumFindings(model, of, options),
+    build: (model) => keepSums(model, of, options),
+    settle: (context) => {
+      const plan = planOf(context.model, of, options);
+      return plan === undefined ? Promise.resolve([]) : firstCount(context, plan);
+    },
+    keep: () => keepCounts(of, options),
+    leaving: closing(of, options),
+    watch: () => watchCounts(of, options),
+    promises: (model) => countPromises(model, of, options),
   };
 }
