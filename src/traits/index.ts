@@ -5,8 +5,17 @@ export { partitions } from './partitions/index.ts';
 export type { HotIndex, PartitionsOptions, Period } from './partitions/index.ts';
 export { columnOf, relationOf } from './reference.ts';
 export type { ColumnReference, TableReference, ViewReference } from './reference.ts';
-export { rollups } from './rollups/index.ts';
-export type { RollupGuard, RollupsOptions } from './rollups/index.ts';
+export { holds, placeHold, releaseHold, retention, retentionDefaults } from './retention/index.ts';
+export type {
+  ArchiveFiles,
+  Duration,
+  Hold,
+  HoldRequest,
+  RetentionArchive,
+  RetentionOptions,
+} from './retention/index.ts';
+export { incremental, rollups } from './rollups/index.ts';
+export type { Expressions, IncrementalOptions, RollupGuard, RollupsOptions } from './rollups/index.ts';
 export { setting, tenancy } from './tenancy/index.ts';
 export type {
   GuardedView,
