@@ -4,7 +4,7 @@ import type { CompiledPlan } from '../rules/rule.ts';
 import type { CellValue } from './correction-rows.ts';
 import { implementationOf, textOf, type Implementation } from './mined-rule.ts';
 import { changedBy } from './rehearse-rules.ts';
-import { wilsonLower, wilsonLowerSql } from './wilson.ts';
+import { wilsonLower } from '../wilson.ts';
 
 /** A miner's question, checked, and the current rules of each channel. */
 export interface Mining {
@@ -51,37 +51,40 @@ const NOT_SUGGESTED = `NOT EXISTS (
       AND (g.status IN ('generated', 'reviewed', 'accepted', 'applied')
         OR g.status = 'rejected' AND g.rejected_at > $2::timestamptz - interval '${REJECTED_DAYS} days'))`;
 
-// The inner order is kept by the outer one, so that suggestions are looked up for the surest alone, until the page is full.
+// Pages of the index on confidence, not of what passes: with a limit of its own the scan stops after a page, and what it
+// costs does not grow with the table.
 const PAGE_SQL = `
   WITH page AS MATERIALIZED (
-    SELECT s.* FROM (
-      SELECT p.field_name, p.rule_id, p.original_hash, p.corrected_hash, p.original_value, p.corrected_value, p.channel,
-        p.proposed, p.accepted, p.rejected, p.first_seen, p.last_seen,
-        encode(sha256(p.original_hash || p.corrected_hash), 'hex') AS evidence_hash, c.confidence
-      FROM validahub.correction_patterns p
-      CROSS JOIN LATERAL (SELECT ${wilsonLowerSql('p.accepted::float8', '(p.accepted + p.rejected)::float8')} AS confidence) c
-      WHERE p.tenant_id = $1 AND p.accepted >= $3::bigint
-        AND p.accepted >= $4::float8 * (p.accepted + p.rejected) AND c.confidence >= $5::float8
-      ORDER BY c.confidence DESC, p.field_name, p.rule_id, p.original_hash, p.corrected_hash
-      OFFSET 0) s
-    WHERE ${NOT_SUGGESTED}
-    ORDER BY s.confidence DESC, s.field_name, s.rule_id, s.original_hash, s.corrected_hash
+    SELECT p.field_name, p.rule_id, p.original_hash, p.corrected_hash, p.original_value, p.corrected_value, p.channel,
+      p.proposed, p.accepted, p.rejected, p.first_seen, p.last_seen, p.confidence,
+      encode(sha256(p.original_hash || p.corrected_hash), 'hex') AS evidence_hash
+    FROM validahub.correction_patterns p
+    WHERE p.tenant_id = $1 AND p.confidence >= $5::float8
+    ORDER BY p.confidence DESC, p.original_hash, p.corrected_hash, p.field_name, p.rule_id
     LIMIT $6 OFFSET $7)
-  SELECT page.field_name, page.rule_id, page.original_value, page.corrected_value, page.channel, page.proposed::float8,
-    page.accepted::float8, page.rejected::float8, page.first_seen, page.last_seen, page.evidence_hash,
-    coalesce(rivals.accepted, 0)::float8 AS rivals, coalesce(rivals.list, '[]'::jsonb) AS alternatives
-  FROM page
+  SELECT all_of.looked_at, worth.*
+  FROM (SELECT count(*)::int AS looked_at FROM page) all_of
+  LEFT JOIN (
+  SELECT s.field_name, s.rule_id, s.original_value, s.corrected_value, s.channel, s.proposed::float8, s.accepted::float8,
+    s.rejected::float8, s.first_seen, s.last_seen, s.evidence_hash, coalesce(rivals.accepted, 0)::float8 AS rivals,
+    coalesce(rivals.list, '[]'::jsonb) AS alternatives, s.confidence, s.original_hash, s.corrected_hash
+  FROM page s
   CROSS JOIN LATERAL (
     SELECT sum(r.accepted) AS accepted,
       jsonb_agg(jsonb_build_object('value', r.corrected_value, 'accepted', r.accepted) ORDER BY r.accepted DESC, r.corrected_hash)
         AS list
     FROM validahub.correction_patterns r
-    WHERE r.tenant_id = $1 AND r.field_name = page.field_name AND r.rule_id = page.rule_id
-      AND r.original_hash = page.original_hash AND r.corrected_hash <> page.corrected_hash AND r.accepted > 0) rivals
-  ORDER BY page.confidence DESC, page.field_name, page.rule_id, page.original_hash, page.corrected_hash`;
+    WHERE r.tenant_id = $1 AND r.field_name = s.field_name AND r.rule_id = s.rule_id
+      AND r.original_hash = s.original_hash AND r.corrected_hash <> s.corrected_hash AND r.accepted > 0) rivals
+  WHERE s.accepted >= $3::bigint AND s.accepted >= $4::float8 * (s.accepted + s.rejected + coalesce(rivals.accepted, 0))
+    AND ${NOT_SUGGESTED}) worth ON true
+  ORDER BY worth.confidence DESC, worth.original_hash, worth.corrected_hash, worth.field_name, worth.rule_id`;
 
 interface PatternRow {
-  readonly field_name: string;
+  /** Patterns in the page, whether they pass or not. */
+  readonly looked_at: number;
+  /** Null in the one row of a page of which nothing passes. */
+  readonly field_name: string | null;
   readonly rule_id: string;
   readonly original_value: CellValue;
   readonly corrected_value: CellValue;
@@ -97,31 +100,33 @@ interface PatternRow {
 }
 
 const PAGES = 20;
-const LEAST_PAGE = 200;
+const PAGE = 1_000;
 const ALTERNATIVES = 5;
 
-/** Single patterns worth a suggestion, surest first, as many as the limit asks for; it looks at 20 pages of patterns at most. */
+/**
+ * Single patterns worth a suggestion, surest first, until there are as many as the limit; of each tenant the 20,000 surest
+ * patterns are looked at.
+ */
 export async function minedValues(query: Query, mining: Mining): Promise<readonly Found[]> {
   const { tenantId, now, minSupport, minAcceptance, minConfidence } = mining;
-  const size = Math.max(LEAST_PAGE, 2 * mining.limit);
   const found: Found[] = [];
   for (let page = 0; page < PAGES && found.length < mining.limit; page += 1) {
-    const asked = [tenantId, now.toISOString(), minSupport, minAcceptance, minConfidence, size, page * size];
+    const asked = [tenantId, now.toISOString(), minSupport, minAcceptance, minConfidence, PAGE, page * PAGE];
     const { rows } = await query<PatternRow & Record<string, unknown>>(PAGE_SQL, asked);
     const worth = rows.map((row) => valueOf(row, mining)).filter((one) => one !== null);
     found.push(...(await uncovered(worth, mining)));
-    if (rows.length < size) break;
+    if ((rows[0]?.looked_at ?? 0) < PAGE) break;
   }
   return found;
 }
 
 function valueOf(row: PatternRow, mining: Mining): Found | null {
-  const { accepted } = row;
+  const { accepted, field_name: field, rule_id: ruleId, channel } = row;
+  if (field === null) return null;
   const against = row.rejected + row.rivals;
   const confidence = fourDecimals(wilsonLower(accepted, accepted + against));
   const share = accepted / (accepted + against);
   if (share < mining.minAcceptance || confidence < mining.minConfidence) return null;
-  const { field_name: field, rule_id: ruleId, channel } = row;
   const proposing = mining.plans.get(channel ?? '')?.rules.find((rule) => rule.id === ruleId);
   const implementation = implementationOf({
     field,

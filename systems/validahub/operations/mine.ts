@@ -18,6 +18,8 @@ export interface MineInput {
   readonly minConfidence?: number;
   /** Suggestions made at most, 1 to 1,000. */
   readonly limit?: number;
+  /** Also look for rules that shall act by themselves: this reads every pattern of the tenant, where the rest reads the surest. */
+  readonly rules?: boolean;
   /** Days until a suggestion that nobody decides expires, 1 to 365. */
   readonly expiresInDays?: number;
 }
@@ -28,6 +30,7 @@ export const MINE_DEFAULTS = {
   minAcceptance: 0.8,
   minConfidence: 0.5,
   limit: 50,
+  rules: false,
   expiresInDays: 30,
 } as const;
 
@@ -50,8 +53,8 @@ export interface Mined {
 
 /**
  * Makes suggestions of what people accepted again and again: an entry of the field's learnt rule (`new_rule`), a value for
- * an empty field (`value`), or that a rule which only proposes shall act by itself (`rule_improvement`, once ten different
- * values of it were accepted and all its decisions together are sure enough).
+ * an empty field (`value`), or, where `rules` is asked for, that a rule which only proposes shall act by itself
+ * (`rule_improvement`, once ten different values of it were accepted and all its decisions together are sure enough).
  *
  * What was accepted for the same original under the same rule but with another value counts against a pattern, so that
  * fifty fills of an empty brand with fifty brands suggest none. Left out: what is open or was accepted before, what was
@@ -67,8 +70,8 @@ export async function mineSuggestions(
   const mining = await miningOf(hub, input);
   const actor = actorInput(input.by);
   return asTenant(hub, mining.tenantId, async (tx, query) => {
-    const values = await minedValues(query, mining);
-    const found = [...(await minedRules(query, mining)), ...values].sort(surestFirst);
+    const rules = input.rules === true ? await minedRules(query, mining) : [];
+    const found = [...rules, ...(await minedValues(query, mining))].sort(surestFirst);
     const suggestions = await insert(query, { hub, mining }, found.slice(0, mining.limit));
     if (suggestions.length > 0) {
       await record(tx, {

@@ -5,6 +5,7 @@ import {
   boolean,
   check,
   customType,
+  doublePrecision,
   foreignKey,
   index,
   integer,
@@ -16,6 +17,7 @@ import {
 } from 'drizzle-orm/pg-core';
 import { atMost, createdAt, falling, moment, object, oneOf, tenantId, validahub } from './columns.ts';
 import { CORRECTION_TYPES } from '../rules/rule.ts';
+import { wilsonLowerSql } from '../wilson.ts';
 import { jobs } from './jobs.ts';
 import { ruleSets, ruleVersions } from './rules.ts';
 import { tenants } from './tenants.ts';
@@ -142,8 +144,21 @@ export const correctionPatterns = validahub.table(
     firstSeen: moment('first_seen').notNull().defaultNow(),
     lastSeen: moment('last_seen').notNull().defaultNow(),
     lastMinedAt: moment('last_mined_at'),
+    /** Lower bound of the share of decisions that accept it (wilson.ts), computed by the server from the counts beside it. */
+    confidence: doublePrecision('confidence').generatedAlwaysAs(
+      sql.raw(
+        `CASE WHEN accepted + rejected = 0 THEN 0 ELSE ${wilsonLowerSql('accepted::float8', '(accepted + rejected)::float8')} END`,
+      ),
+    ),
   },
   (t) => [
+    // The miner reads the surest from its top and stops: what it costs is the page, not the table.
+    index('idx_correction_patterns_surest').on(
+      t.tenantId,
+      falling(t.confidence),
+      t.originalHash,
+      t.correctedHash,
+    ),
     primaryKey({
       name: 'correction_patterns_pkey',
       columns: [t.tenantId, t.fieldName, t.ruleId, t.originalHash, t.correctedHash],

@@ -13,7 +13,7 @@ import {
   type Hub,
   type MineInput,
 } from '../operations/index.ts';
-import { wilsonLower, wilsonLowerSql } from '../operations/wilson.ts';
+import { wilsonLower, wilsonLowerSql } from '../wilson.ts';
 import { freshTenant, published, test } from './installed.ts';
 import { putPatterns } from './patterns.ts';
 
@@ -57,13 +57,14 @@ describe('confidence', () => {
   });
 });
 
+const file = (rows: number) =>
+  Readable.from([Buffer.from(`sku,title,brand\n${'1,Item,acme\n'.repeat(rows)}`)]);
+
 describe('mineSuggestions', () => {
   test('from files checked and proposals decided to a rule that corrects by itself', async ({
     installed: { hub },
   }) => {
     const { tenant, setId } = await published(hub);
-    const file = (rows: number) =>
-      Readable.from([Buffer.from(`sku,title,brand\n${'1,Item,acme\n'.repeat(rows)}`)]);
     const first = await applyRules(hub, { tenant, source: file(4), rules: { setId }, by });
     expect(first.report.pending).toBe(4);
     expect(await mined(hub, tenant)).toEqual([]);
@@ -158,10 +159,11 @@ describe('mineSuggestions', () => {
       accepted: 2,
     }));
     await putPatterns(db, tenant, patterns.slice(0, 9));
-    expect(await mined(hub, tenant)).toEqual([]);
+    expect(await mined(hub, tenant, { rules: true })).toEqual([]);
     await putPatterns(db, tenant, patterns.slice(9));
-    expect(await mined(hub, tenant)).toEqual([['rule_improvement', null, null, 0.8388]]);
     expect(await mined(hub, tenant)).toEqual([]);
+    expect(await mined(hub, tenant, { rules: true })).toEqual([['rule_improvement', null, null, 0.8388]]);
+    expect(await mined(hub, tenant, { rules: true })).toEqual([]);
   });
 
   test('leaves out what the current rules change by themselves', async ({ db, installed }) => {
