@@ -2,7 +2,7 @@
 import { sql } from 'drizzle-orm';
 import { integer, pgSchema, primaryKey, text, timestamp } from 'drizzle-orm/pg-core';
 import type { Trait } from '../../src/define/trait.ts';
-import { immutability, partitions, rollups, tenancy, versioning } from '../../src/traits/index.ts';
+import { immutability, partitions, retention, rollups, tenancy, versioning } from '../../src/traits/index.ts';
 
 const schema = pgSchema('conform');
 const events = schema.table(
@@ -54,6 +54,14 @@ export function examples(role: (prefix: string) => string): Readonly<Record<stri
         kind: 'frozen',
         when: { column: 'status', is: ['published', 'archived'] },
         order: { status: ['published', 'archived'] },
+      }),
+    ],
+    retention: [
+      retention(events, {
+        by: events.at,
+        online: '90 days',
+        archive: { to: 'schema', for: '2 years', readers: [role('analytics')] },
+        then: 'delete',
       }),
     ],
     rollups: [
