@@ -1,7 +1,7 @@
 // How one change of a busy table is carried out: it waits briefly, lets go, and comes back later.
 import type { TaskContext } from '../../define/job.ts';
 import { label, type RelationName } from '../../define/model.ts';
-import type { SettlementStatement } from '../../define/trait.ts';
+import type { CatalogueQuery, SettlementStatement } from '../../define/trait.ts';
 import { HoldfastError } from '../../error.ts';
 
 /** Statements that hold together. */
@@ -55,18 +55,32 @@ const PATIENCE_MS = 60_000;
  * @returns as {@link carryOut}
  */
 export async function onItsOwn(
-  { session }: TaskContext,
+  { session: { query } }: TaskContext,
   { subject, statement }: { readonly subject: string; readonly statement: SettlementStatement },
 ): Promise<HoldfastError | undefined> {
-  const [before] = await session.query<{ timeout: string }>(LOCK_TIMEOUT_SQL);
-  const failure = await session
-    .query(SET_LOCK_TIMEOUT_SQL, [String(PATIENCE_MS)])
-    .then(() => session.query(statement.sql))
-    .then(() => undefined, refusal);
+  const before = await patience(query, String(PATIENCE_MS));
+  const failure = await query(statement.sql).then(() => undefined, refusal);
   const cleanUp = failure !== undefined && !statement.transactional ? (statement.cleanUp ?? []) : [];
-  for (const sql of cleanUp) await session.query(sql).catch(refusal);
-  await session.query(SET_LOCK_TIMEOUT_SQL, [before?.timeout ?? '0']);
+  for (const sql of cleanUp) await query(sql).catch(refusal);
+  if (before !== undefined) await patience(query, before);
   return failure === undefined ? undefined : told(subject, failure);
+}
+
+/**
+ * A statement by itself begins with its transaction. Behind a pooler it runs in one that was begun for it, and a setting
+ * that outlives that would reach somebody else's session.
+ */
+const SESSION_SQL = `
+  SELECT pg_catalog.current_setting('lock_timeout') AS timeout,
+    pg_catalog.statement_timestamp() = pg_catalog.transaction_timestamp() AS own`;
+const LOCK_TIMEOUT_SQL = `SELECT pg_catalog.set_config('lock_timeout', $1, false)`;
+
+/** Sets the session's lock timeout and gives what it was; undefined where the session is not ours to set. */
+async function patience(query: CatalogueQuery, timeout: string): Promise<string | undefined> {
+  const [session] = await query<{ timeout: string; own: boolean }>(SESSION_SQL);
+  if (session?.own !== true) return undefined;
+  await query(LOCK_TIMEOUT_SQL, [timeout]);
+  return session.timeout;
 }
 
 /**
@@ -77,9 +91,6 @@ export function ofTheTable(error: unknown, of: RelationName): HoldfastError {
   if (error instanceof HoldfastError && error.code.startsWith('HF_PARTITION_')) return error;
   return told(`table ${label(of)}`, refusal(error));
 }
-
-const LOCK_TIMEOUT_SQL = `SELECT pg_catalog.current_setting('lock_timeout') AS timeout`;
-const SET_LOCK_TIMEOUT_SQL = `SELECT pg_catalog.set_config('lock_timeout', $1, false)`;
 
 interface Refusal {
   readonly error: Error;
