@@ -159,7 +159,7 @@ const aboutJobs: readonly AlertRule[] = [
   },
   {
     name: 'HoldfastJobLate',
-    expr: 'holdfast_job_late_seconds > 1800',
+    expr: 'holdfast_job_late_seconds > 3600',
     for: '15m',
     severity: 'ticket',
     summary: 'Job {{ $labels.keeper_job }} of {{ $labels.instance }} is due and was not done.',
@@ -167,15 +167,15 @@ const aboutJobs: readonly AlertRule[] = [
     cases: [
       {
         series: {
-          'holdfast_job_late_seconds{instance="a",keeper_job="partitions"}': '0x5 0+60x60',
-          'holdfast_job_late_seconds{instance="a",keeper_job="refresh"}': '0x65',
+          'holdfast_job_late_seconds{instance="a",keeper_job="partitions"}': '0x5 0+60x90',
+          'holdfast_job_late_seconds{instance="a",keeper_job="refresh"}': '0x95',
         },
-        atMinute: 60,
+        atMinute: 90,
         fires: [{ instance: 'a', keeper_job: 'partitions' }],
       },
       {
-        series: { 'holdfast_job_late_seconds{instance="a",keeper_job="partitions"}': '0+60x40 0x40' },
-        atMinute: 60,
+        series: { 'holdfast_job_late_seconds{instance="a",keeper_job="partitions"}': '0+60x65 0x30' },
+        atMinute: 85,
         fires: [],
       },
     ],

@@ -1,8 +1,10 @@
 // How the jobs of a definition stand, by the ledger.
 import type { Definition } from '../define/database.ts';
+import type { Job } from '../define/job.ts';
 import type { Metric, Sample } from '../define/measure.ts';
 import type { CatalogueQuery } from '../define/trait.ts';
 import { ident } from '../sql.ts';
+import { lateMs } from './late.ts';
 import { engineFamilies } from './families.ts';
 import { hasTable } from './ledger.ts';
 import type { Part, PartContext } from './parts.ts';
@@ -10,7 +12,8 @@ import type { Part, PartContext } from './parts.ts';
 /** A job as the ledger has it; times are Unix seconds of the keeper's clock. */
 interface Row {
   readonly name: string;
-  readonly nextDueAt: number | null;
+  /** The newest time it was due and succeeded for; at first, when it was first seen. */
+  readonly servedDueAt: number;
   readonly lastSuccessAt: number | null;
   readonly failures: number;
   readonly done: number;
@@ -22,7 +25,7 @@ interface Row {
 }
 
 const jobsSql = (schema: string): string => `SELECT j.name,
-  extract(epoch FROM j.next_due_at)::float8 AS "nextDueAt",
+  extract(epoch FROM j.served_due_at)::float8 AS "servedDueAt",
   extract(epoch FROM j.last_success_at)::float8 AS "lastSuccessAt", j.failures,
   j.runs_done::float8 AS done, j.runs_failed::float8 AS failed, j.runs_cut_off::float8 AS "cutOff",
   j.rows::float8 AS rows, j.bytes::float8 AS bytes, r.duration_ms::float8 / 1000 AS "lastSeconds"
@@ -39,7 +42,7 @@ export function jobsPart(definition: Definition, { schema, now }: PartContext): 
     metrics: engineFamilies,
     collect: async (query) => {
       const rows = new Map((await rowsOf(query, definition.name, schema)).map((row) => [row.name, row]));
-      return definition.jobs.flatMap(({ name }) => samplesOf(name, rows.get(name), now));
+      return definition.jobs.flatMap((job) => samplesOf(job, rows.get(job.name), now));
     },
   };
 }
@@ -48,7 +51,7 @@ async function rowsOf(query: CatalogueQuery, definition: string, schema: string)
   return (await hasTable(query, { schema, name: 'job' })) ? query<Row>(jobsSql(schema), [definition]) : [];
 }
 
-function samplesOf(name: string, row: Row | undefined, now: Date): Sample[] {
+function samplesOf({ name, settings }: Job, row: Row | undefined, now: Date): Sample[] {
   const labels = { keeper_job: name };
   const one = (metric: Metric['name'], value: number): Sample => ({ metric, labels, value });
   const outcome = (of: string, value: number): Sample => ({
@@ -66,8 +69,8 @@ function samplesOf(name: string, row: Row | undefined, now: Date): Sample[] {
           one('holdfast_job_last_success_age_seconds', Math.max(0, at - row.lastSuccessAt)),
         ];
   return [
-    one('holdfast_job_scheduled', row.nextDueAt === null ? 0 : 1),
-    one('holdfast_job_late_seconds', row.nextDueAt === null ? 0 : Math.max(0, at - row.nextDueAt)),
+    one('holdfast_job_scheduled', 1),
+    one('holdfast_job_late_seconds', lateMs(settings.schedule, new Date(row.servedDueAt * 1000), now) / 1000),
     ...success,
     ...(row.lastSeconds === null ? [] : [one('holdfast_job_last_run_duration_seconds', row.lastSeconds)]),
     one('holdfast_job_consecutive_failures', row.failures),

@@ -1,12 +1,13 @@
-// Samples a collector may hand on: of families it declared, with their labels, finite, no series twice.
+// Samples a collector may hand on: of families it declared, with their labels, no series twice. A gauge may be infinite:
+// the age of what never was.
 import type { Metric, Sample } from '../define/measure.ts';
 import { HoldfastError } from '../error.ts';
 
 /**
  * Lets the samples of one collector through, or refuses them all.
  * @param taken keys of series that were handed on before; those of `samples` are added
- * @throws HoldfastError HF_WATCH_SAMPLE when one is of another family, has other labels, is no number, falls below
- *   zero in a counter, or stands there twice
+ * @throws HoldfastError HF_WATCH_SAMPLE when one is of another family, has other labels, is NaN, is negative or
+ *   infinite in a counter, or stands there twice
  */
 export function checked(
   metrics: readonly Metric[],
@@ -31,8 +32,9 @@ function mistakeIn(metric: Metric | undefined, { labels, value }: Sample): strin
   const given = Object.keys(labels).sort().join(', ');
   const wanted = [...metric.labels].sort().join(', ');
   if (given !== wanted) return `its labels are (${given}) and should be (${wanted})`;
-  if (!Number.isFinite(value)) return `its value is ${String(value)}`;
-  return metric.type === 'counter' && value < 0 ? 'a counter is never below zero' : undefined;
+  if (Number.isNaN(value)) return 'its value is no number';
+  const counts = value >= 0 && Number.isFinite(value);
+  return metric.type === 'counter' && !counts ? `a counter is never ${String(value)}` : undefined;
 }
 
 // As prom-client tells series apart, so that two it would take for one are refused here and not added up there.

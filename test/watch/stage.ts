@@ -2,7 +2,7 @@
 import { integer, pgTable } from 'drizzle-orm/pg-core';
 import { Client } from 'pg';
 import { database, type Definition, job } from '../../src/define/index.ts';
-import type { AlertRule, Metric, Sample, WatchContext, Watched } from '../../src/define/measure.ts';
+import type { AlertRule, Metric, RuleCase, Sample, WatchContext, Watched } from '../../src/define/measure.ts';
 import type { Trait } from '../../src/define/trait.ts';
 import { migrate } from '../../src/ledger/index.ts';
 import type { TestDatabase } from '../cluster/index.ts';
@@ -17,6 +17,17 @@ export const sizes: Metric = {
   labels: ['relation'],
 };
 
+export const firing: RuleCase = {
+  series: { 'holdfast_sizes_bytes{relation="a"}': '101x20' },
+  atMinute: 10,
+  fires: [{ relation: 'a' }],
+};
+export const quiet: RuleCase = {
+  series: { 'holdfast_sizes_bytes{relation="a"}': '99x20' },
+  atMinute: 10,
+  fires: [],
+};
+
 /** A rule with the cases it needs. */
 export const rule: AlertRule = {
   name: 'HoldfastSizesGrown',
@@ -25,10 +36,7 @@ export const rule: AlertRule = {
   severity: 'ticket',
   summary: 'Relation {{ $labels.relation }} has grown.',
   description: 'Make {{ $labels.relation }} smaller.',
-  cases: [
-    { series: { 'holdfast_sizes_bytes{relation="a"}': '101x20' }, atMinute: 10, fires: [{ relation: 'a' }] },
-    { series: { 'holdfast_sizes_bytes{relation="a"}': '99x20' }, atMinute: 10, fires: [] },
-  ],
+  cases: [firing, quiet],
 };
 
 /** A trait of this name that watches as given; its collector gives no sample unless it is told to. */

@@ -40,8 +40,12 @@ async function once(invocation: Invocation, { loaded, place }: Omit<Planned, 'pl
   const { definition } = loaded;
   const found = await collect(definition, place.url, { now: invocation.now(), signal: invocation.signal });
   if (flag(invocation, 'json')) {
-    const { samples, notes } = found;
-    say(invocation.terminal, JSON.stringify({ at: found.at, samples, notes }, null, 2));
+    // JSON has no infinity; Prometheus' own word for it stays readable.
+    const samples = found.samples.map(({ value, ...of }) => ({
+      ...of,
+      value: Number.isFinite(value) ? value : value > 0 ? '+Inf' : '-Inf',
+    }));
+    say(invocation.terminal, JSON.stringify({ at: found.at, samples, notes: found.notes }, null, 2));
   } else invocation.terminal.out.write(await metricsText(families(definition), found));
   return found.notes.every((note) => note.denied) ? EXIT.done : EXIT.failed;
 }
