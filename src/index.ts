@@ -20,7 +20,15 @@ export {
   unlogged,
 } from './define/index.ts';
 export type { DatabaseOptions, Definition, Trait } from './define/index.ts';
-export { immutability, partitions, rollups, setting, tenancy, versioning } from './traits/index.ts';
+export {
+  immutability,
+  partitions,
+  retention,
+  rollups,
+  setting,
+  tenancy,
+  versioning,
+} from './traits/index.ts';
 export { connect } from './use/index.ts';
 export { apply, plan, rollback } from './build/index.ts';
 export { embedded } from './server/index.ts';
