@@ -15,27 +15,40 @@ export type Read = <T>(work: (query: CatalogueQuery) => Promise<T>) => Promise<T
 
 /**
  * Makes the reader of one collection. A transaction for each collector: what fails in one aborts no other, no lock is
- * kept from one to the next, and settings made with SET LOCAL suit a transaction pooler. A query that was asked before
- * with the same text and values gives the same answer without asking again.
+ * kept from one to the next, and settings made with SET LOCAL suit a transaction pooler. A question (SELECT)
+ * that was asked before with the same text and values gives the same answer without asking again.
  * @param client an idle session outside a transaction
  * @throws HoldfastError HF_WATCH_SLOW from the returned function when no time is left
  */
 export function reader(client: ClientBase, limits: Limits): Read {
   const asked = new Map<string, Promise<readonly object[]>>();
-  const query: CatalogueQuery = async <Row extends object>(sql: string, values: readonly unknown[] = []) => {
-    const key = JSON.stringify([sql, values]);
-    const answer = asked.get(key) ?? client.query(sql, [...values]).then(({ rows }) => rows as object[]);
-    asked.set(key, answer);
-    return (await answer) as readonly Row[];
-  };
   return async (work) => {
     await client.query(beginSql(limits));
     try {
-      return await work(query);
+      return await work(queryIn(client, asked));
     } finally {
       // A session that is gone has rolled back already.
       await client.query('ROLLBACK').catch(() => undefined);
     }
+  };
+}
+
+const QUESTION = /^\s*(SELECT|WITH)\b/i;
+
+// What is no question (SET LOCAL row_security = off) may change the answers after it: they are no others' answers.
+function queryIn(client: ClientBase, asked: Map<string, Promise<readonly object[]>>): CatalogueQuery {
+  const said: string[] = [];
+  return async <Row extends object>(sql: string, values: readonly unknown[] = []) => {
+    const ask = async (): Promise<readonly object[]> =>
+      (await client.query(sql, [...values])).rows as object[];
+    if (!QUESTION.test(sql)) {
+      said.push(sql);
+      return (await ask()) as readonly Row[];
+    }
+    const key = JSON.stringify([said, sql, values]);
+    const answer = asked.get(key) ?? ask();
+    asked.set(key, answer);
+    return (await answer) as readonly Row[];
   };
 }
 

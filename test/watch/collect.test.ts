@@ -233,6 +233,18 @@ describe('one collector', () => {
     await look(db, watched(same, same, same));
     expect(answers).toHaveLength(3);
     expect(new Set(answers.map((one) => JSON.stringify(one))).size).toBe(1);
+    const set = watching('sizes', {}, async ({ query }) => {
+      await query('SET LOCAL row_security = off');
+      answers.push(...(await query(`SELECT current_setting('row_security') AS security`)));
+      return [];
+    });
+    const plain = watching('others', {}, async ({ query }) => {
+      answers.push(...(await query(`SELECT current_setting('row_security') AS security`)));
+      return [];
+    });
+    answers.length = 0;
+    await look(db, watched(plain, set, set, plain));
+    expect(answers).toEqual(['on', 'off', 'off', 'on'].map((security) => ({ security })));
   });
 
   test('that gives a wrong sample gives nothing', async ({ db }) => {
