@@ -33,7 +33,8 @@ function commandLine(): string {
     done: 'done, or nothing to do',
     failed: 'refused or failed; what was begun can be resumed or rolled back',
     usage: 'the command line itself is wrong; nothing was read or changed',
-    differs: '`status` and `plan --check` only: the server differs from the definition',
+    differs:
+      '`status` and `plan --check` only: the server differs from the definition, or something promised is late',
     interrupted: 'stopped by Ctrl-C or a signal',
   };
   for (const [name, code] of Object.entries(EXIT))

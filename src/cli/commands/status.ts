@@ -1,9 +1,11 @@
-// holdfast status: what is applied here, what differs from the definition, what was cut off; changes nothing.
+// holdfast status: what is applied here, what differs from the definition, what was cut off, what is late; changes nothing.
 import { drift, type Drift } from '../../build/index.ts';
 import { runs, type Run } from '../../ledger/index.ts';
 import { withClient } from '../../server/index.ts';
+import { card, collect } from '../../watch/index.ts';
 import { type Command, EXIT, flag, type Invocation } from '../command.ts';
 import { columns, counted, paint, progress, say } from '../output.ts';
+import { showWatch } from '../show-watch.ts';
 import { scratchServer, targetHelp, targetOptions } from '../target.ts';
 import { withTarget } from '../with-plan.ts';
 
@@ -12,7 +14,8 @@ const SHOWN_RUNS = 5;
 /** `holdfast status [DEFINITION]`. */
 export const statusCommand: Command = {
   name: 'status',
-  summary: 'say what is applied, what was cut off, and what differs between definition, ledger and server',
+  summary:
+    'say what is applied, what was cut off, what is late, and what differs between definition, ledger and server',
   usage: '[DEFINITION] [--url URL] [--json]',
   options: { ...targetOptions },
   help: { ...targetHelp },
@@ -30,14 +33,17 @@ async function run(invocation: Invocation): Promise<number> {
       fallback: scratchServer,
       onProgress: ({ stage }) => line.show(stage),
     }).finally(() => line.end());
+    const watched = card(await collect(loaded.definition, place.url, { now: invocation.now() }));
     const cutOff = history.find(({ state }) => state === 'applying' || state === 'rolling back');
-    const clean = found.differences.length === 0 && cutOff === undefined;
+    const clean =
+      found.differences.length === 0 && cutOff === undefined && watched.every((line) => !line.late);
     if (flag(invocation, 'json')) {
-      say(invocation.terminal, JSON.stringify(machine(place.shown, history, found), null, 2));
+      say(invocation.terminal, JSON.stringify({ ...machine(place.shown, history, found), watched }, null, 2));
     } else {
       say(invocation.terminal, `database  ${place.shown}`);
       showRuns(invocation, history);
       showDrift(invocation, found);
+      showWatch(invocation.terminal, watched);
     }
     return clean ? EXIT.done : EXIT.differs;
   });
