@@ -42,18 +42,17 @@ export function shop(name: string) {
 
 export type Shop = ReturnType<typeof shop>;
 
-/** A shop on a test database whose events (or notes) are kept by the given options. */
-export async function openShop(
-  db: TestDatabase,
-  name: string,
-  options: RetentionOptions & {
-    readonly of?: 'events' | 'notes';
-    readonly traits?: (tables: Shop) => readonly Trait[];
-  },
-): Promise<{ readonly definition: Definition; readonly table: string }> {
+/** How a shop is kept: its events or its notes. */
+export interface Kept extends RetentionOptions {
+  readonly of?: 'events' | 'notes';
+  readonly traits?: (tables: Shop) => readonly Trait[];
+}
+
+/** The definition of a shop. */
+export function shopOf(name: string, options: Kept): Definition {
   const tables = shop(name);
   const { of = 'events', traits, ...rest } = options;
-  const definition = database(name, {
+  return database(name, {
     tables,
     traits: [
       partitions(tables.events, { by: tables.events.createdAt, every: 'month', from: '2026-01-01' }),
@@ -61,6 +60,16 @@ export async function openShop(
       ...(traits?.(tables) ?? []),
     ],
   });
+}
+
+/** A shop on a test database whose events (or notes) are kept by the given options. */
+export async function openShop(
+  db: TestDatabase,
+  name: string,
+  options: Kept,
+): Promise<{ readonly definition: Definition; readonly table: string }> {
+  const definition = shopOf(name, options);
+  const { of = 'events' } = options;
   await stand(db, definition, OPENED);
   const client = await db.pool.connect();
   try {
@@ -87,7 +96,11 @@ export interface Turn {
 }
 
 /** Runs the tasks of one job once, in a session like the keeper's; gives what each did. */
-export async function turn(db: TestDatabase, definition: Definition, how: Turn): Promise<readonly Done[]> {
+export async function turn(
+  db: Pick<TestDatabase, 'url'>,
+  definition: Definition,
+  how: Turn,
+): Promise<readonly Done[]> {
   return withContext(db, definition, how, async (context) => {
     const { jobs } = collectJobs(definition.model, { traits: definition.traits, own: [] });
     const done: Done[] = [];
@@ -99,7 +112,7 @@ export async function turn(db: TestDatabase, definition: Definition, how: Turn):
 
 /** A task's context on the database for the time of `work`. */
 export async function withContext<T>(
-  db: TestDatabase,
+  db: Pick<TestDatabase, 'url'>,
   definition: Definition,
   how: Turn,
   work: (context: TaskContext) => Promise<T>,
