@@ -14,3 +14,19 @@ export {
   unfinishedRun,
 } from './ledger.ts';
 export type { Run, RunState, StepKey, StepRow } from './ledger.ts';
+export {
+  endSessionsOf,
+  holdLeadSql,
+  leadApplication,
+  leaderOf,
+  leadHeld,
+  leadLost,
+  releaseLead,
+  renewLead,
+  takeLead,
+} from './lead.ts';
+export type { Challenge, Lead, LeadAt, Leader } from './lead.ts';
+export { closeJobRun, jobRows, jobRuns, noteJobs, openJobRun, setIdle, skipDue } from './jobs.ts';
+export type { Closing, JobRow, JobRunRow, JobRunState, Opening } from './jobs.ts';
+export { listPieces, putPiece, removePiece } from './pieces.ts';
+export type { PieceOwner, PieceQuery, PieceRow } from './pieces.ts';

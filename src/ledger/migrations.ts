@@ -59,15 +59,23 @@ REVOKE ALL ON ALL SEQUENCES IN SCHEMA ${schema} FROM PUBLIC;`,
     number: 2,
     breaking: false,
     sql: (schema) => `
-ALTER TABLE ${schema}.lease ADD COLUMN beat bigint NOT NULL DEFAULT 0;
+ALTER TABLE ${schema}.lease ADD COLUMN beat bigint NOT NULL DEFAULT 0, ADD COLUMN holder text,
+  ADD COLUMN busy boolean NOT NULL DEFAULT false, ADD COLUMN keeper_fence bigint;
+COMMENT ON COLUMN ${schema}.lease.beat IS 'Grows each time the holder says that it lives.';
+COMMENT ON COLUMN ${schema}.lease.holder IS 'Who leads, as it calls itself; nobody when null.';
+COMMENT ON COLUMN ${schema}.lease.busy IS 'Whether a job runs; a command may step in between two of them.';
+COMMENT ON COLUMN ${schema}.lease.keeper_fence IS 'The fence of the last keeper that led, commands left out.';
 INSERT INTO ${schema}.lease (name, fence) VALUES ('keeper', 0);
 CREATE TABLE ${schema}.job (
   definition text NOT NULL,
   name text NOT NULL,
-  next_due_at timestamptz,
-  last_due_at timestamptz,
+  first_seen_at timestamptz NOT NULL,
+  last_due_at timestamptz NOT NULL,
+  served_due_at timestamptz NOT NULL,
   last_started_at timestamptz,
   last_success_at timestamptz,
+  attempt integer NOT NULL DEFAULT 0,
+  retry_at timestamptz,
   failures integer NOT NULL DEFAULT 0,
   last_error text,
   runs_done bigint NOT NULL DEFAULT 0,
@@ -77,9 +85,11 @@ CREATE TABLE ${schema}.job (
   bytes bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (definition, name)
 );
-COMMENT ON COLUMN ${schema}.job.failures IS 'Failures since the last success.';
 COMMENT ON COLUMN ${schema}.job.runs_done IS 'Runs since ever by how they ended, and their rows and bytes: they only grow, while runs are forgotten.';
 COMMENT ON TABLE ${schema}.job IS 'Where each job of the keeper stands; times are those of the keeper''s clock.';
+COMMENT ON COLUMN ${schema}.job.last_due_at IS 'The newest time it was due and was begun for.';
+COMMENT ON COLUMN ${schema}.job.served_due_at IS 'The newest time it was due and succeeded for; at first, when it was first seen.';
+COMMENT ON COLUMN ${schema}.job.failures IS 'Runs that failed since the last success.';
 CREATE TABLE ${schema}.job_run (
   run bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   definition text NOT NULL,

@@ -15,6 +15,7 @@ export const SQLSTATE = {
   activeSqlTransaction: '25001',
   readOnlySqlTransaction: '25006',
   noActiveSqlTransaction: '25P01',
+  invalidTransactionTermination: '2D000',
   inFailedSqlTransaction: '25P02',
   idleInTransactionTimeout: '25P03',
   invalidStatementName: '26000',

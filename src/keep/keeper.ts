@@ -1,0 +1,152 @@
+// Keepers: one that is told when to look, and one that looks by itself until it is stopped.
+import type { Definition } from '../define/index.ts';
+import { openEngine, type Engine } from './engine.ts';
+import { isConnectionLost, sayError } from './failure.ts';
+import { settle, type KeepOptions, type Settings } from './options.ts';
+import type { RunReport, TickReport } from './report.ts';
+import { checkSchedules } from './schedule.ts';
+
+/** A keeper that looks when it is told to. */
+export interface Keeper {
+  /**
+   * Takes or renews the lead, runs what is due at the clock's now, each job once at most, and returns when that is done.
+   * Leads nothing and runs nothing while another keeper leads.
+   */
+  readonly tick: () => Promise<TickReport>;
+  /** Stops cleanly: the batch at hand is finished or backed out in less than 10 s, the lead given back. */
+  readonly stop: () => Promise<void>;
+  /** Leaves everything as `kill -9` would: connections cut, lead neither given back nor renewed. */
+  readonly abandon: () => Promise<void>;
+}
+
+/**
+ * Opens a keeper without letting it look by itself: for tests and for whoever has a timer already.
+ * @param url the database; a direct connection is best, see the guide
+ * @throws DefinitionError with HF_CRON findings; HoldfastError as `connect` and the ledger's `migrate`
+ */
+export async function openKeeper(
+  definition: Definition,
+  url: string,
+  options: KeepOptions = {},
+): Promise<Keeper> {
+  checkSchedules(definition);
+  const settings = settle(options);
+  const engine = await openEngine({ definition, url, settings, as: 'keeper' });
+  return {
+    tick: async () => tick(engine, settings),
+    stop: async () => engine.stop(),
+    abandon: async () => engine.abandon(),
+  };
+}
+
+async function tick(engine: Engine, settings: Settings): Promise<TickReport> {
+  const runs: RunReport[] = [];
+  const skipped: string[] = [];
+  const begun = new Set<string>();
+  let leading = false;
+  while (!engine.gone.aborted && !engine.stopping) {
+    const step = await onceMore(engine, () => engine.step(begun));
+    leading = step.leading;
+    skipped.push(...step.skipped);
+    for (const name of engine.running.keys()) begun.add(name);
+    if (engine.running.size === 0) break;
+    const ended = await Promise.race([...engine.running.values(), aborted(engine.gone)]);
+    if (ended !== undefined) runs.push(ended);
+  }
+  const lead = engine.leadership.held();
+  return {
+    now: settings.clock.now(),
+    leading: leading && lead !== undefined,
+    fence: lead?.fence ?? null,
+    runs,
+    skipped,
+  };
+}
+
+// The server may have ended a connection that was idle since the last look.
+async function onceMore<T>(engine: Engine, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (engine.gone.aborted || !isConnectionLost(error)) throw error;
+    return work();
+  }
+}
+
+async function aborted(signal: AbortSignal): Promise<undefined> {
+  if (signal.aborted) return undefined;
+  await new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }));
+  return undefined;
+}
+
+const LONGEST_BACK_OFF_MS = 30_000;
+const FIRST_BACK_OFF_MS = 500;
+
+/**
+ * Keeps a database until `options.signal` aborts: takes the lead or waits for it, and runs jobs when they are due.
+ * A lost connection, a server that restarts and a task that fails do not end it.
+ * @param url the database; a direct connection is best, see the guide
+ * @throws DefinitionError with HF_CRON findings; HoldfastError as `connect` and the ledger's `migrate` at its start
+ */
+export async function keep(definition: Definition, url: string, options: KeepOptions = {}): Promise<void> {
+  checkSchedules(definition);
+  const settings = settle(options);
+  const signal = options.signal ?? new AbortController().signal;
+  const engine = await openEngine({ definition, url, settings, as: 'keeper' });
+  // A runs's end may free the next of its group, so it wakes the loop.
+  const pollMs = Math.max(20, Math.min(1_000, settings.leaseMs / 5));
+  let following: string | undefined;
+  let failures = 0;
+  while (!signal.aborted) {
+    let pauseMs = pollMs;
+    try {
+      const step = await engine.step();
+      failures = 0;
+      const leader = step.leader === undefined ? undefined : `${step.leader.holder} on ${step.leader.host}`;
+      if (leader !== undefined && leader !== following)
+        settings.emit({ kind: 'following', leader, at: settings.clock.now() });
+      following = leader;
+    } catch (error) {
+      pauseMs = Math.min(LONGEST_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** failures);
+      failures += 1;
+      const said = sayError(error, url);
+      settings.emit({ kind: 'trouble', error: said, retryMs: pauseMs, at: settings.clock.now() });
+    }
+    await rest(engine, settings, { ms: pauseMs, signal });
+  }
+  await engine.stop();
+}
+
+async function rest(
+  engine: Engine,
+  settings: Settings,
+  { ms, signal }: { readonly ms: number; readonly signal: AbortSignal },
+): Promise<void> {
+  const woken = new AbortController();
+  const sleep = settings.clock.sleep(ms, AbortSignal.any([signal, woken.signal])).catch(() => undefined);
+  await Promise.race([sleep, ...engine.running.values()]);
+  woken.abort();
+  await sleep;
+}
+
+/**
+ * Runs what is due now and leaves; nothing where another keeper leads, which does it.
+ * @returns the runs in the order they ended
+ * @throws as {@link openKeeper}
+ */
+export async function keepOnce(
+  definition: Definition,
+  url: string,
+  options: KeepOptions = {},
+): Promise<readonly RunReport[]> {
+  const keeper = await openKeeper(definition, url, options);
+  const onAbort = (): void => void keeper.stop();
+  options.signal?.addEventListener('abort', onAbort);
+  try {
+    const { runs } = await keeper.tick();
+    return runs;
+  } finally {
+    options.signal?.removeEventListener('abort', onAbort);
+    await keeper.stop();
+  }
+}
