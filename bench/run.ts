@@ -3,12 +3,13 @@
 import { parseArgs } from 'node:util';
 import { describeMachine, openServer } from './machine.ts';
 import type { Comparison, Part, Report } from './measure.ts';
+import * as lapse from './lapse.ts';
 import * as plan from './plan.ts';
 import * as session from './session.ts';
 import * as validahub from './validahub.ts';
 import * as validahubRules from './validahub-rules.ts';
 
-const PARTS: readonly Part[] = [session, plan, validahub, validahubRules];
+const PARTS: readonly Part[] = [session, plan, lapse, validahub, validahubRules];
 
 const { values: options } = parseArgs({
   options: {

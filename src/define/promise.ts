@@ -55,6 +55,8 @@ export interface Place {
 /** How far ahead rows find a place. */
 export interface Horizon {
   readonly of: RelationName;
+  /** The column whose time says which place a row takes. */
+  readonly column: string;
   /** The job that makes room. */
   readonly job: string;
   /** The places that are there now, oldest first. */

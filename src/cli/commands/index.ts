@@ -2,6 +2,7 @@
 import type { Command } from '../command.ts';
 import { alertsCommand } from './alerts.ts';
 import { applyCommand } from './apply.ts';
+import { lapseCommand } from './lapse.ts';
 import { metricsCommand } from './metrics.ts';
 import { planCommand } from './plan.ts';
 import { rollbackCommand } from './rollback.ts';
@@ -17,4 +18,5 @@ export const COMMANDS: readonly Command[] = [
   statusCommand,
   metricsCommand,
   alertsCommand,
+  lapseCommand,
 ];

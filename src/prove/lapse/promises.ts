@@ -1,0 +1,65 @@
+// What a definition promises about time, with the trait each promise comes from: the pieces it reads are that trait's.
+import {
+  label,
+  type Definition,
+  type Horizon,
+  type RelationName,
+  type Residence,
+  type Sum,
+} from '../../define/index.ts';
+import { HoldfastError } from '../../error.ts';
+
+/** A promise and the trait that made it. */
+export type Of<P> = P & { readonly trait: string };
+
+/** Every promise of a definition about time. */
+export interface Promises {
+  readonly residences: readonly Of<Residence>[];
+  readonly horizons: readonly Of<Horizon>[];
+  readonly sums: readonly Of<Sum>[];
+  /** The relations whose rows have to be booked, each with the column of their time. */
+  readonly relations: readonly { readonly of: RelationName; readonly column: string }[];
+}
+
+/**
+ * Gathers them.
+ * @throws HoldfastError HF_LAPSE_NOTHING when there are none: a replay would show nothing; HF_LAPSE_COLUMN when two
+ *   promises count one relation's time by different columns
+ */
+export function promisesOf(definition: Definition): Promises {
+  const all = definition.traits.flatMap((trait) => {
+    const made = trait.promises?.(definition.model);
+    return made === undefined ? [] : [{ trait: trait.name, made }];
+  });
+  const residences = all.flatMap(({ trait, made }) =>
+    (made.residences ?? []).map((one) => ({ ...one, trait })),
+  );
+  const horizons = all.flatMap(({ trait, made }) => (made.horizons ?? []).map((one) => ({ ...one, trait })));
+  const sums = all.flatMap(({ trait, made }) => (made.sums ?? []).map((one) => ({ ...one, trait })));
+  if (residences.length + horizons.length + sums.length === 0) throw nothing(definition.name);
+  const relations = new Map<string, { readonly of: RelationName; readonly column: string }>();
+  for (const { of, column } of [...residences, ...horizons]) {
+    const known = relations.get(label(of));
+    if (known !== undefined && known.column !== column) throw twoColumns(of, [known.column, column]);
+    relations.set(label(of), { of, column });
+  }
+  return { residences, horizons, sums, relations: [...relations.values()] };
+}
+
+function nothing(name: string): HoldfastError {
+  return new HoldfastError({
+    code: 'HF_LAPSE_NOTHING',
+    subject: `definition ${name}`,
+    what: 'it promises nothing about time, so a replay would show nothing.',
+    fix: 'Add partitions, retention or rollups to its traits.',
+  });
+}
+
+function twoColumns(of: RelationName, columns: readonly string[]): HoldfastError {
+  return new HoldfastError({
+    code: 'HF_LAPSE_COLUMN',
+    subject: `table ${label(of)}`,
+    what: `its promises count time by different columns (${columns.join(' and ')}), and a replay knows one.`,
+    fix: 'Range its partitions and its retention by the same column.',
+  });
+}
