@@ -1,6 +1,4 @@
 // One look at a real database: what each state of the ledger gives, and that nothing hides anything else.
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { Client } from 'pg';
 import { describe, expect } from 'vitest';
 import type { Sample, WatchContext } from '../../src/define/measure.ts';
@@ -8,6 +6,7 @@ import type { Trait } from '../../src/define/trait.ts';
 import { release } from '../../src/server/index.ts';
 import { collect, type Collection, families, text } from '../../src/watch/index.ts';
 import { test, type TestDatabase } from '../cluster/index.ts';
+import { guideGrants } from './guide.ts';
 import { NOW, sized, sizes, watched, watching, withLedger } from './stage.ts';
 
 /** Series of a collection by name and labels; what takes time or counts takeovers of the whole run is left to its own test. */
@@ -314,7 +313,7 @@ describe('whoever looks', () => {
 
   test('the grants of the guide are enough, and give no plan and no right to write', async ({ db }) => {
     const role = await monitor(db);
-    for (const statement of grantsOfGuide(role)) await db.query(statement);
+    for (const statement of guideGrants(role)) await db.query(statement);
     const found = await collect(watched(sized('a')), db.urlAs(role, password), { now: NOW });
     expect(found.notes).toEqual([]);
     const client = new Client(db.urlAs(role, password));
@@ -384,17 +383,3 @@ describe('whoever looks', () => {
     expect(late.notes.map(({ code }) => code)).toEqual(Array.from({ length: 4 }, () => 'HF_WATCH_STOPPED'));
   });
 });
-
-/** The SQL block of the guide for a monitoring role, for this role. */
-function grantsOfGuide(role: string): string[] {
-  const guide = readFileSync(resolve(import.meta.dirname, '../../docs/guide/watch.md'), 'utf8');
-  const [, block = ''] = /```sql\n(.*?)```/s.exec(guide) ?? [];
-  const statements = block
-    .replaceAll('watch_role', role)
-    .replaceAll(/--.*/g, '')
-    .split(';')
-    .map((one) => one.trim())
-    .filter((one) => one.startsWith('GRANT'));
-  if (statements.length < 4) throw new Error('the guide lists no grants');
-  return statements;
-}
