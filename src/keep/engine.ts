@@ -17,7 +17,7 @@ import {
 } from '../ledger/index.ts';
 import { openControl, openCrew, type Control, type Crew, type WorkerOptions } from './connection.ts';
 import { retryAt, verdict } from './due.ts';
-import { isConnectionLost } from './failure.ts';
+import { isConnectionLost, sayError } from './failure.ts';
 import { openLeadership, type Leadership } from './leadership.ts';
 import type { Settings } from './options.ts';
 import { groupsOf, nextOf, type Group } from './order.ts';
@@ -113,9 +113,9 @@ export class Engine {
    * Takes or renews the lead and starts what is due and free to start; does not wait for what it started.
    * @param not jobs to leave alone though they are due
    */
-  async step(not: ReadonlySet<string> = new Set()): Promise<Step> {
+  async step(not: ReadonlySet<string> = new Set(), how?: 'lazily'): Promise<Step> {
     const idle = { started: 0, skipped: [] };
-    const standing = await this.#lead();
+    const standing = await this.#lead(how);
     if ('leader' in standing) return { ...idle, leading: false, leader: standing.leader };
     const { lead } = standing;
     const rows = await this.#rows(lead);
@@ -189,12 +189,12 @@ export class Engine {
     this.leadership.lose();
   }
 
-  async #lead(): Promise<{ readonly lead: Lead } | { readonly leader: Leader }> {
+  async #lead(how?: 'lazily'): Promise<{ readonly lead: Lead } | { readonly leader: Leader }> {
     const { settings } = this.#parts;
     const nowMs = settings.clock.monotonicMs();
     const gap = nowMs - this.#steppedMs > settings.leaseMs && this.running.size === 0;
     this.#steppedMs = nowMs;
-    const claim = await this.leadership.claim();
+    const claim = await this.leadership.claim(how);
     if ('leader' in claim) return claim;
     if (claim.taken || gap) this.#attendedFrom = settings.clock.now();
     if (claim.taken) {
@@ -283,13 +283,13 @@ export class Engine {
       ...outcome,
       retryAt: again(job, { outcome, attempt: open.attempt, now: finishedAt, as: this.#parts.as }),
     };
-    await this.#close(job, lead, report);
+    if (!(await this.#close(job, lead, report))) return undefined;
     settings.emit({ kind: 'finished', report, at: finishedAt });
     return report;
   }
 
   // Where it cannot be written the next step, or the next leader, finds the run and says that it was cut off.
-  async #close(job: Job, lead: Lead, report: RunReport): Promise<void> {
+  async #close(job: Job, lead: Lead, report: RunReport): Promise<boolean> {
     for (let tries = 1; ; tries += 1) {
       try {
         const closing = {
@@ -298,13 +298,17 @@ export class Engine {
           keepRuns: job.settings.keepRuns ?? jobDefaults.keepRuns,
           busy: this.#parts.as === 'command' || this.running.size > 1,
         };
-        if (!(await closeJobRun(await this.control.client(), lead, closing))) this.leadership.lose();
-        return;
+        const held = await closeJobRun(await this.control.client(), lead, closing);
+        if (!held) this.leadership.lose();
+        return held;
       } catch (error) {
-        if (this.#gone.signal.aborted) return;
+        if (this.#gone.signal.aborted) return false;
         if (tries < CLOSE_TRIES && isConnectionLost(error)) continue;
         this.#unsettled = true;
-        return;
+        const said = sayError(error, this.#parts.url);
+        const { settings } = this.#parts;
+        settings.emit({ kind: 'trouble', error: said, retryMs: 0, at: settings.clock.now() });
+        return false;
       }
     }
   }

@@ -93,14 +93,14 @@ export async function keep(definition: Definition, url: string, options: KeepOpt
   const settings = settle(options);
   const signal = options.signal ?? new AbortController().signal;
   const engine = await openEngine({ definition, url, settings, as: 'keeper' });
-  // A runs's end may free the next of its group, so it wakes the loop.
+  // A run's end may free the next of its group, so it wakes the loop.
   const pollMs = Math.max(20, Math.min(1_000, settings.leaseMs / 5));
   let following: string | undefined;
   let failures = 0;
   while (!signal.aborted) {
     let pauseMs = pollMs;
     try {
-      const step = await engine.step();
+      const step = await engine.step(undefined, 'lazily');
       failures = 0;
       const leader = step.leader === undefined ? undefined : `${step.leader.holder} on ${step.leader.host}`;
       if (leader !== undefined && leader !== following)

@@ -19,8 +19,8 @@ export type Claim =
 
 /** One challenger's view of the lead. */
 export interface Leadership {
-  /** Renews the lead or tries to take it. */
-  readonly claim: () => Promise<Claim>;
+  /** Renews the lead or tries to take it. `lazily`: not more often than others need it. */
+  readonly claim: (how?: 'lazily') => Promise<Claim>;
   readonly held: () => Lead | undefined;
   /** Aborted when the lead that is held is lost; another one belongs to the next lead. */
   readonly lost: () => AbortSignal;
@@ -72,8 +72,9 @@ class Challenger implements Leadership {
     this.#settings.emit({ kind: 'lost', at: this.#settings.clock.now() });
   }
 
-  async claim(): Promise<Claim> {
-    const held = await this.#renew();
+  async claim(how?: 'lazily'): Promise<Claim> {
+    const recent = performance.now() - this.#renewedMs < this.#settings.leaseMs / 6;
+    const held = how === 'lazily' && recent ? this.#lead : await this.#renew();
     if (held !== undefined) return { lead: held, taken: false, fresh: false };
     const client = await this.#control.client();
     const leader = await leaderOf(client, this.#at());

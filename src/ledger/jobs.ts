@@ -207,21 +207,10 @@ const closeSql = (schema: string): string => `WITH held AS (UPDATE ${schema}.lea
       runs_done = j.runs_done + ($4 = 'done')::pg_catalog.int4,
       runs_failed = j.runs_failed + ($4 = 'failed')::pg_catalog.int4,
       runs_cut_off = j.runs_cut_off + ($4 = 'cut off')::pg_catalog.int4, rows = j.rows + $7, bytes = j.bytes + $8,
-      last_error = CASE WHEN $4 = 'done' THEN NULL ELSE $10 END,
-      runs_done = j.runs_done + ($4 = 'done')::int4, runs_failed = j.runs_failed + ($4 = 'failed')::int4,
-      runs_cut_off = j.runs_cut_off + ($4 = 'cut off')::int4, rows = j.rows + $7, bytes = j.bytes + $8
+      last_error = CASE WHEN $4 = 'done' THEN NULL ELSE $10 END
     FROM closed c WHERE j.definition = c.definition AND j.name = c.job),
   forgotten AS (DELETE FROM ${schema}.job_run o USING closed c
     WHERE o.definition = c.definition AND o.job = c.job AND o.state <> 'running' AND o.run <> $3
       AND o.run <= (SELECT x.run FROM ${schema}.job_run x
         WHERE x.definition = c.definition AND x.job = c.job ORDER BY x.run DESC OFFSET $13 LIMIT 1))
   SELECT EXISTS (SELECT FROM held) AS held`;
-
-/** Says that the leader has nothing to do. @returns false when the lead is lost */
-export async function setIdle(client: Client, lead: Lead): Promise<boolean> {
-  const { rowCount } = await client.query(
-    `UPDATE ${ident(lead.schema)}.lease SET busy = false WHERE name = 'keeper' AND fence = $1 AND holder IS NOT NULL`,
-    [lead.fence],
-  );
-  return rowCount === 1;
-}
