@@ -1,6 +1,15 @@
 // ValidaHub as one definition: its tables and the promises about them.
 import { covering, database, key, on, type Definition } from 'holdfast/define';
-import { immutability, partitions, rollups, tenancy, versioning, type TenantTable } from 'holdfast/traits';
+import {
+  immutability,
+  partitions,
+  retention,
+  rollups,
+  tenancy,
+  versioning,
+  type TenantTable,
+} from 'holdfast/traits';
+import { JOB, JOBS } from './jobs.ts';
 import { TENANT_ID } from './tables/columns.ts';
 import { HOT_INDEXES } from './tables/hot.ts';
 import * as tables from './tables/index.ts';
@@ -33,10 +42,17 @@ export const ROLES: RoleNames = {
 
 /** ValidaHub's definition, with its roles under the given names. */
 export function defineValidahub(roles: RoleNames = ROLES): Definition<typeof tables> {
-  const byMonth = { by: 'created_at', every: 'month', ahead: 3 } as const;
+  const byMonth = {
+    by: 'created_at',
+    every: 'month',
+    ahead: 3,
+    job: JOB.partitions,
+    analyzeJob: JOB.analyze,
+  } as const;
   return database('validahub', {
     tables,
     facets: BESIDE_DRIZZLE,
+    jobs: JOBS,
     traits: [
       partitions(tables.correctionLogs, { ...byMonth, hot: { newest: 2, indexes: HOT_INDEXES } }),
       partitions(tables.jobViolations, byMonth),
@@ -47,9 +63,11 @@ export function defineValidahub(roles: RoleNames = ROLES): Definition<typeof tab
       immutability(tables.auditLog, { kind: 'append-only' }),
       versioning(tables.ruleSets, { updatedAt: 'updated_at', revision: 'version' }),
       versioning(tables.suggestions, { updatedAt: 'updated_at' }),
+      ...kept(roles),
       rollups(tables.mvRuleEffectiveness, {
         key: ['tenant_id', 'rule_id'],
         refreshedBy: roles.system,
+        job: JOB.refresh,
         guard: {
           name: 'rule_effectiveness_v',
           column: 'tenant_id',
@@ -72,6 +90,33 @@ export function defineValidahub(roles: RoleNames = ROLES): Definition<typeof tab
       }),
     ],
   });
+}
+
+/**
+ * How long rows stay. Whole months leave at once, so the oldest are up to a month and the week of the job late; the others
+ * leave to the day and the week. Versions of rules are never deleted. The audit trail is archived and kept there: deleting
+ * from it needs the anchor of its chain, which comes with the audit trait.
+ */
+function kept(roles: RoleNames) {
+  const job = JOB.archive;
+  const archive = { to: 'schema', readers: [roles.app] } as const;
+  return [
+    retention(tables.correctionLogs, {
+      online: '90 days',
+      archive: { ...archive, for: '2 years' },
+      then: 'delete',
+      job,
+    }),
+    retention(tables.suggestions, {
+      online: '180 days',
+      archive: { ...archive, for: '1 year' },
+      then: 'delete',
+      job,
+    }),
+    retention(tables.jobViolations, { online: '90 days', then: 'delete', job }),
+    retention(tables.jobs, { online: '1 year', then: 'delete', job }),
+    retention(tables.auditLog, { online: '2 years', archive, then: 'keep', job }),
+  ];
 }
 
 /** What Drizzle has no word for: columns an index carries along, so that a summary is read from it alone, and the view's key. */

@@ -32,3 +32,13 @@ export {
   type Acceptance,
   type Suggestion,
 } from './suggestions.ts';
+export {
+  comparePerformance,
+  ruleEffectiveness,
+  topErrorFields,
+  type Comparison,
+  type EffectivenessInput,
+  type ErrorField,
+  type Freshness,
+  type RuleEffect,
+} from './effectiveness.ts';

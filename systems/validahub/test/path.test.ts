@@ -257,6 +257,9 @@ async function filled(hub: Hub) {
   return { ...of, jobId, key };
 }
 
+/** When each rollup was brought up to date, for all tenants together. */
+const NAMES_NO_TENANT = new Set(['rollup_age', 'rollup_state']);
+
 describe('another tenant', () => {
   const RELATIONS_SQL = `
     SELECT c.relname AS name, c.relkind AS kind, c.relispartition AS partition
@@ -285,7 +288,8 @@ describe('another tenant', () => {
       [mine.tenant],
     );
     await db.query('REFRESH MATERIALIZED VIEW CONCURRENTLY validahub.mv_rule_effectiveness');
-    const relations = await db.query<{ name: string; kind: string; partition: boolean }>(RELATIONS_SQL);
+    const all = await db.query<{ name: string; kind: string; partition: boolean }>(RELATIONS_SQL);
+    const relations = all.filter(({ name }) => !NAMES_NO_TENANT.has(name));
     expect(relations.length).toBeGreaterThanOrEqual(25);
     const states = [undefined, '', 'acme', freshTenant()];
     await bare(appUrl, async (client) => {

@@ -229,6 +229,7 @@ describe('roles', () => {
       erasure_requests: 'INSERT SELECT',
       job_violations: 'INSERT SELECT',
       jobs: 'INSERT SELECT UPDATE',
+      rollup_age: 'SELECT',
       rule_effectiveness_daily: 'SELECT',
       rule_effectiveness_daily_v: 'SELECT',
       rule_effectiveness_v: 'SELECT',
@@ -272,7 +273,11 @@ describe('roles', () => {
        WHERE c.relnamespace = 'validahub'::regnamespace AND a.grantee = $1::regrole ORDER BY 1`,
       [ident(roles.analytics)],
     );
-    expect(rows.map((row) => row.table)).toEqual(['rule_effectiveness_daily_v', 'rule_effectiveness_v']);
+    expect(rows.map((row) => row.table)).toEqual([
+      'rollup_age',
+      'rule_effectiveness_daily_v',
+      'rule_effectiveness_v',
+    ]);
   });
 
   test('a tenant id of the wrong form never reaches the server', async ({ installed: { connected } }) => {
