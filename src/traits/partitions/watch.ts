@@ -87,8 +87,13 @@ interface Sizes {
   readonly toast: number;
 }
 
-async function collect({ query, now }: WatchContext, { of, options }: Asked): Promise<readonly Sample[]> {
-  const standing = (await readTables(query, [of])).get(label(of));
+async function collect(
+  { query, now, model }: WatchContext,
+  { of, options }: Asked,
+): Promise<readonly Sample[]> {
+  // The same question for every table, which a collection asks the server once.
+  const partitioned = model.tables.filter((table) => table.partitionBy !== undefined);
+  const standing = (await readTables(query, partitioned)).get(label(of));
   const [sizes] = await query<Sizes>(SIZES_SQL, [of.schema, of.name]);
   if (standing === undefined || sizes === undefined) return [];
   const serving = standing.partitions.filter(({ isDefault, leaving }) => !isDefault && leaving !== true);
