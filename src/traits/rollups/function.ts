@@ -9,6 +9,7 @@ export const RAISED = {
   foreignRows: 'ZH012',
   owner: 'ZH013',
   floor: 'ZH014',
+  mixedUp: 'ZH015',
 } as const;
 
 /** A plpgsql function, as {@link functionStatements} makes it. */

@@ -35,6 +35,8 @@ export interface Plan {
   readonly time?: { readonly column: string; readonly kind: TimeKind };
   readonly bucket?: Bucket;
   readonly stamp?: string;
+  /** The source's primary key, where it is partitioned. */
+  readonly partitionedKey?: readonly string[];
 }
 
 /** How a column of time is stored; the last two are read as UTC. */
@@ -72,6 +74,8 @@ export function planOf(model: Model, of: RelationName, options: IncrementalOptio
     ...(time !== undefined && { time, instant: instantOf(time) }),
     ...(bucket !== undefined && { bucket }),
     ...(options.stamp !== undefined && { stamp: columnOf(options.stamp) }),
+    ...(source.partitionBy !== undefined &&
+      source.primaryKey !== undefined && { partitionedKey: source.primaryKey.columns }),
   };
 }
 

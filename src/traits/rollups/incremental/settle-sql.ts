@@ -116,19 +116,32 @@ END`;
   };
 }
 
-/** The whole rollup computed anew as one query, without its stamp. `relation`: what to read in the source's place. */
+/**
+ * The rollup computed anew as one query: its key and what must equal the rows exactly. What was only ever the least, the
+ * greatest or the first of them is not in it. `relation`: what to read in the source's place.
+ */
 export function recomputedSql(plan: Plan, relation?: string): string {
-  return `SELECT ${plan.figures.map((figure, at) => `${recount(plan)[at] ?? ''} AS ${ident(figure.column)}`).join(', ')}\n  ${recountFrom(plan, relation)}`;
+  const exact = plan.figures.flatMap((figure, at) =>
+    isExact(figure) ? [`${recount(plan)[at] ?? ''} AS ${ident(figure.column)}`] : [],
+  );
+  return `SELECT ${exact.join(', ')}\n  ${recountFrom(plan, relation)}`;
 }
 
 /** What is kept, the same columns in the same order as {@link recomputedSql}. */
 export function keptSql(plan: Plan): string {
-  return `SELECT ${names(plan.figures).join(', ')} FROM ${qualified(plan.of)}`;
+  return `SELECT ${names(plan.figures.filter(isExact)).join(', ')} FROM ${qualified(plan.of)}`;
+}
+
+function isExact({ part }: Figure): boolean {
+  return part === 'key' || part === 'count' || part === 'sum' || part === 'recounted';
 }
 
 /** Changes when a figure is computed otherwise than before: the table then has to be computed anew. */
 export function meaningOf(plan: Plan): string {
-  return createHash('sha256').update(recomputedSql(plan)).digest('hex').slice(0, MEANING_LENGTH);
+  return createHash('sha256')
+    .update(`${recount(plan).join(', ')} ${recountFrom(plan)}`)
+    .digest('hex')
+    .slice(0, MEANING_LENGTH);
 }
 
 const MEANING_LENGTH = 16;
