@@ -25,7 +25,8 @@ export interface Standing {
 /**
  * A bound is read back by the server that wrote it, in the same session: text and parse share DateStyle and TimeZone,
  * so the instant is right whatever they are. Bounds of `date` and `timestamp` are read as UTC. A table that is not
- * ranged by one time gives no instants, and so no error to the tables that are read with it.
+ * ranged by one time gives no instants, and so no error to the tables that are read with it. OFFSET 0: what a subquery
+ * computes is computed once and not wherever it is named.
  */
 const PARTITIONS_SQL = `
   SELECT b.parent_schema, b.parent_name, b.schema, b.name, b.leaving, b.bound = 'DEFAULT' AS is_default,
@@ -40,8 +41,9 @@ const PARTITIONS_SQL = `
   FROM (
     SELECT pn.nspname AS parent_schema, p.relname AS parent_name, n.nspname AS schema, c.relname AS name, e.bound,
       i.inhdetachpending AS leaving, t.typname AS type,
-      coalesce((pg_catalog.regexp_match(e.bound, 'FROM \\(''([^'']*)''\\)'))[1], substring(e.bound FROM 'FROM \\((MINVALUE|MAXVALUE)\\)')) AS low,
-      coalesce((pg_catalog.regexp_match(e.bound, 'TO \\(''([^'']*)''\\)'))[1], substring(e.bound FROM 'TO \\((MINVALUE|MAXVALUE)\\)')) AS high
+      CASE WHEN e.bound LIKE '%FROM (MINVALUE)%' THEN 'MINVALUE' ELSE nullif(pg_catalog.split_part(e.bound, '''', 2), '') END AS low,
+      CASE WHEN e.bound LIKE '%TO (MAXVALUE)' THEN 'MAXVALUE'
+        ELSE nullif(pg_catalog.split_part(e.bound, '''', CASE WHEN e.bound LIKE '%FROM (MINVALUE)%' THEN 2 ELSE 4 END), '') END AS high
     FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) AS asked(schema, name)
     JOIN pg_catalog.pg_namespace pn ON pn.nspname = asked.schema
     JOIN pg_catalog.pg_class p ON p.relnamespace = pn.oid AND p.relname = asked.name
@@ -51,7 +53,8 @@ const PARTITIONS_SQL = `
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = p.oid AND a.attnum = k.partattrs[0] AND k.partnatts = 1 AND k.partstrat = 'r'
     LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-    CROSS JOIN LATERAL (SELECT pg_catalog.pg_get_expr(c.relpartbound, c.oid) AS bound) e
+    CROSS JOIN LATERAL (SELECT pg_catalog.pg_get_expr(c.relpartbound, c.oid) AS bound OFFSET 0) e
+    OFFSET 0
   ) b
   ORDER BY from_ms NULLS FIRST, b.schema, b.name`;
 
