@@ -43,13 +43,15 @@ async function month(scene: Scene, number: number): Promise<Date> {
   return new Date(Date.UTC(2026, number + 1, 1, 1));
 }
 
+function cut(client: Client): void {
+  (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
+}
+
 function killer(how: (typeof HOW)[number], at: number, scene: Scene): Pick<Turn, 'before' | 'after'> {
   const end = (client: Client): Promise<unknown> =>
     scene.db.query('SELECT pg_terminate_backend($1)', [
       (client as unknown as { processID: number }).processID,
     ]);
-  const cut = (client: Client): unknown =>
-    (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
   if (how === 'after') {
     return {
       after: (_sql, number, client) => {

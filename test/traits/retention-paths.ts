@@ -3,11 +3,12 @@ import { archiveFiles } from '../../src/traits/retention/files/index.ts';
 import { folderStore } from '../../src/traits/retention/files/folder-store.ts';
 import type { Kept } from './retention-stand.ts';
 
+const schema = (table: string) => ({ to: 'schema', table, for: '2 months' }) as const;
+
 /** Every way, with its time online and in the archive short enough that each month something comes and something goes. */
 export function paths(folder: string): Readonly<Record<string, Kept>> {
   const store = archiveFiles(folderStore(folder));
   const batch = { rows: 20, pauseMs: 0 };
-  const schema = (table: string) => ({ to: 'schema', table, for: '2 months' }) as const;
   const files = (table: string) => ({ to: 'files', table, for: '2 months', store }) as const;
   return {
     whole_schema: { online: '1 month', archive: schema('k1'), then: 'delete' },

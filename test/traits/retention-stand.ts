@@ -101,7 +101,7 @@ export async function turn(
   definition: Definition,
   how: Turn,
 ): Promise<readonly Done[]> {
-  return withContext(db, definition, how, async (context) => {
+  return withContext({ ...how, url: db.url, definition }, async (context) => {
     const { jobs } = collectJobs(definition.model, { traits: definition.traits, own: [] });
     const done: Done[] = [];
     for (const task of jobs.find(({ name }) => name === (how.job ?? 'retention'))?.tasks ?? [])
@@ -112,18 +112,16 @@ export async function turn(
 
 /** A task's context on the database for the time of `work`. */
 export async function withContext<T>(
-  db: Pick<TestDatabase, 'url'>,
-  definition: Definition,
-  how: Turn,
+  how: Turn & Pick<TestDatabase, 'url'> & { readonly definition: Definition },
   work: (context: TaskContext) => Promise<T>,
 ): Promise<T> {
-  const client = new Client(db.url);
+  const client = new Client(how.url);
   client.on('error', () => undefined);
   await client.connect();
   try {
     await client.query(`SET TimeZone = 'UTC'; SET lock_timeout = ${how.lockTimeoutMs ?? 2000}`);
     if (how.prepare !== undefined) await client.query(how.prepare);
-    return await work(contextOn(client, definition, how));
+    return await work(contextOn(client, how.definition, how));
   } finally {
     await client.end().catch(() => undefined);
   }

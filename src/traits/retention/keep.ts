@@ -44,10 +44,10 @@ export function kept(model: Model, asked: Asked): Kept {
 export async function keepTerms(context: TaskContext, terms: Terms): Promise<Done> {
   const run = openRun(context, terms);
   for (const unit of await unitsNow(run))
-    if (!RESTING.has(unit.state)) await attempt(run, () => advance(run, unit));
+    if (!RESTING.has(unit.state)) await attempt(run, () => advance(run, unit), unit.key);
   if (terms.partitioned) await partitionsLeave(run);
   else await attempt(run, () => rowsLeave(run));
-  for (const unit of await unitsNow(run)) await attempt(run, () => advance(run, unit));
+  for (const unit of await unitsNow(run)) await attempt(run, () => advance(run, unit), unit.key);
   return closeRun(run);
 }
 
@@ -84,7 +84,7 @@ async function partitionLeaves(run: Run, partition: Attached): Promise<void> {
     if (await holdsRows(run, partition)) return;
   }
   const begun = await begin(run, partition);
-  if (begun !== undefined) await advance(run, begun);
+  if (begun !== undefined) await attempt(run, () => advance(run, begun), begun.key);
 }
 
 function asUnit(partition: Attached): Pick<Unit, 'from' | 'to' | 'table'> {

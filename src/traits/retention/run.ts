@@ -21,12 +21,14 @@ export interface Run {
     bytes: number;
     readonly lines: string[];
     readonly failures: unknown[];
+    /** Parts that failed in this run: what was in their way still is. */
+    readonly failed: Set<string>;
   };
 }
 
 /** Begins a run. */
 export function openRun(context: TaskContext, terms: Terms): Run {
-  return { context, terms, told: { rows: 0, bytes: 0, lines: [], failures: [] } };
+  return { context, terms, told: { rows: 0, bytes: 0, lines: [], failures: [], failed: new Set() } };
 }
 
 /**
@@ -54,12 +56,14 @@ export function stopping(run: Run): boolean {
 }
 
 /** Runs one step; what one part suffers stops no other, but a lost connection or lease stops them all. */
-export async function attempt(run: Run, step: () => Promise<void>): Promise<void> {
+export async function attempt(run: Run, step: () => Promise<void>, part?: string): Promise<void> {
+  if (part !== undefined && run.told.failed.has(part)) return;
   try {
     await step();
   } catch (error) {
     if (endsRun(error)) throw error;
     run.told.failures.push(error);
+    if (part !== undefined) run.told.failed.add(part);
   }
 }
 
@@ -168,6 +172,9 @@ export async function reopen(query: CatalogueQuery, table: RelationName): Promis
  */
 export async function detach(run: Run, table: RelationName, parent: RelationName): Promise<void> {
   const { session } = run.context;
+  const waited = async (cause: unknown): Promise<never> => {
+    throw passes(cause) ? await waiting(run, { table, parent, cause }) : cause;
+  };
   await patiently(run, async () => {
     const standing = await standingOf(session.query, table, parent);
     if (standing === 'apart' || standing === 'missing') return;
@@ -175,6 +182,35 @@ export async function detach(run: Run, table: RelationName, parent: RelationName
     const begun = others.find((one) => one.pending && label(one) !== label(table));
     if (begun !== undefined) await detachBy(run, { table: begun, parent, how: 'FINALIZE' });
     await detachBy(run, { table, parent, how: standing === 'pending' ? 'FINALIZE' : 'CONCURRENTLY' });
+  }).catch(waited);
+}
+
+const OLDEST_USER_SQL = `
+  SELECT a.pid, a.application_name AS application, a.xact_start::text AS since
+  FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+  WHERE l.relation = $1::text::pg_catalog.regclass AND l.granted AND a.pid <> pg_catalog.pg_backend_pid()
+  ORDER BY a.xact_start LIMIT 1`;
+
+async function waiting(
+  run: Run,
+  by: { readonly table: RelationName; readonly parent: RelationName; readonly cause: unknown },
+): Promise<HoldfastError> {
+  const { table, parent, cause } = by;
+  const users = await run.context.session.query<{ pid: number; application: string; since: string }>(
+    OLDEST_USER_SQL,
+    [qualified(parent)],
+  );
+  const [user] = users;
+  const who =
+    user === undefined
+      ? 'a transaction'
+      : `session ${user.pid}${user.application === '' ? '' : ` (${user.application})`}, whose transaction began ${user.since},`;
+  return new HoldfastError({
+    code: 'HF_RETENTION_WAITING',
+    subject: `partition ${label(table)}`,
+    what: `${who} uses ${label(parent)} and does not end; the detach waits for it, and its rows are read in ${label(table)} meanwhile.`,
+    fix: 'End that transaction; the next run goes on.',
+    cause,
   });
 }
 
