@@ -246,6 +246,18 @@ describe('one collector', () => {
     expect(answers).toEqual(['on', 'off', 'off', 'on'].map((security) => ({ security })));
   });
 
+  test('of five hundred costs milliseconds: a look at them all stays far under a scrape', async ({ db }) => {
+    const relations = Array.from({ length: 500 }, (_, at) => `r${at}`);
+    const many = watched(...relations.map((relation) => sized(relation)));
+    const from = performance.now();
+    const found = await look(db, many);
+    expect(performance.now() - from).toBeLessThan(5_000);
+    expect(found.notes).toEqual([]);
+    expect(Object.keys(about(found, 'sizes'))).toEqual(
+      relations.map((relation) => `sizes_bytes ${relation}`),
+    );
+  });
+
   test('that gives a wrong sample gives nothing', async ({ db }) => {
     const right = { metric: sizes.name, labels: { relation: 'b' }, value: 1 };
     const wrong: readonly [Sample, string][] = [
