@@ -13,6 +13,7 @@ import { asTenant, type Hub } from './hub.ts';
 import { actorInput, keyInput, tenantInput } from './input.ts';
 import { beat, claimJob, endCompleted, endFailed, type Claim, type JobResult } from './job.ts';
 import { chooseRules, type RulesChoice } from './lookup.ts';
+import { keepShadow, shadowOf, ShadowRun } from './shadow.ts';
 
 /** What to check, against which rules. */
 export interface ApplyInput {
@@ -36,6 +37,8 @@ export const WAIT_FOR_SAME_KEY = { totalMs: 60_000, everyMs: 100 } as const;
  * Runs rules over a file and keeps what they found. Streams: memory is one batch of 1,000 rows, plus what rules over the
  * whole file remember. Each batch is one transaction; a batch that fails leaves nothing and ends the job as failed at its
  * first row, with the batches before it kept. The same file and version always give the same violations and corrections.
+ * Where the current version is run and another one of the set is in its shadow, that one runs over the same rows, and what
+ * would differ is added to its `shadow_metrics`; nothing of it is applied.
  * @throws HoldfastError HF_VALIDAHUB_INPUT, HF_VALIDAHUB_NOT_FOUND, HF_VALIDAHUB_NO_CURRENT, HF_VALIDAHUB_KEY_CONFLICT,
  *   HF_VALIDAHUB_JOB_RUNNING when another process runs the same key for longer than a minute, HF_VALIDAHUB_JOB_FAILED,
  *   and those of reading a catalogue
@@ -59,9 +62,15 @@ export async function applyRules(hub: Hub, input: ApplyInput): Promise<JobResult
       options: { mapping, dialect: catalogue.dialect },
       actor,
     };
+    const shadow = 'versionId' in input.rules ? undefined : await shadowOf(hub, { tenantId, ...rules });
     const claimed = await claimInTurn(hub, claim);
     if (typeof claimed !== 'string') return claimed;
-    return await runJob(hub, { claim, jobId: claimed, catalogue, onProgress: input.onProgress });
+    const beside = shadow === undefined ? null : new ShadowRun(shadow, catalogue);
+    try {
+      return await runJob(hub, { claim, jobId: claimed, catalogue, beside, onProgress: input.onProgress });
+    } finally {
+      await beside?.end();
+    }
   } finally {
     if (!given) await opened.close();
   }
@@ -90,6 +99,8 @@ interface Running {
   readonly claim: Claim;
   readonly jobId: string;
   readonly catalogue: Catalogue;
+  /** Another version that looks on. */
+  readonly beside: ShadowRun | null;
   readonly onProgress: ApplyInput['onProgress'];
 }
 
@@ -101,6 +112,7 @@ async function runJob(hub: Hub, job: Running): Promise<JobResult> {
   try {
     for await (const batch of runRules(rules.plan, catalogue.rows(), { columns: catalogue.columns })) {
       await keepBatch(hub, job, batch);
+      await job.beside?.next(batch);
       builder.add(batch);
       rows += batch.rows.length;
       job.onProgress?.({ rows });
@@ -108,7 +120,11 @@ async function runJob(hub: Hub, job: Running): Promise<JobResult> {
     const { ruleSetId, versionId, version, channel } = rules;
     const report = builder.report();
     const result = { jobId, channel, ruleSetId, versionId, version, report, repeated: false };
-    await asTenant(hub, claim.tenantId, (tx) => endCompleted(tx, { claim, result }));
+    await asTenant(hub, claim.tenantId, async (tx) => {
+      await endCompleted(tx, { claim, result });
+      if (job.beside !== null)
+        await keepShadow(tx, { tenantId: claim.tenantId, jobId, run: job.beside, now: hub.now() });
+    });
     return result;
   } catch (error) {
     const failedRecord = rows + 1;

@@ -12,6 +12,7 @@ export type FailureCode =
   | 'VERSION_NOT_HIGHER'
   | 'VERSION_STATUS'
   | 'VERSION_CURRENT'
+  | 'SHADOW_RUNNING'
   | 'BUMP_TOO_SMALL'
   | 'CHECKSUM'
   | 'NO_CURRENT'

@@ -42,3 +42,4 @@ export {
   type Freshness,
   type RuleEffect,
 } from './effectiveness.ts';
+export { endShadow, type ShadowEnd } from './shadow.ts';

@@ -106,7 +106,11 @@ export async function publishVersion(
   return done.publication;
 }
 
-async function setOf(tx: Tx, tenantId: string, versionId: string): Promise<string> {
+/**
+ * The set a version belongs to.
+ * @throws HoldfastError HF_VALIDAHUB_NOT_FOUND
+ */
+export async function setOf(tx: Tx, tenantId: string, versionId: string): Promise<string> {
   const [row] = await tx
     .select({ setId: ruleVersions.ruleSetId })
     .from(ruleVersions)
@@ -220,8 +224,11 @@ function key(version: StoredVersion) {
   return and(eq(ruleVersions.tenantId, version.tenantId), eq(ruleVersions.id, version.id));
 }
 
-/** Two statements, not one: a unique index is checked row by row, and for a moment one UPDATE would have two. */
-async function makeCurrent(tx: Tx, of: { version: StoredVersion; now: Date }): Promise<void> {
+/**
+ * Makes a version its set's current one; the caller holds the set's lock. Two statements, not one: a unique index is
+ * checked row by row, and for a moment one UPDATE would have two.
+ */
+export async function makeCurrent(tx: Tx, of: { version: StoredVersion; now: Date }): Promise<void> {
   const { tenantId, ruleSetId } = of.version;
   await tx
     .update(ruleVersions)

@@ -27,6 +27,14 @@ export {
   type RuleReport,
 } from './report.ts';
 export {
+  compareBatches,
+  NOTHING_COMPARED,
+  together,
+  type CellDifference,
+  type RuleCounts,
+  type SideBySide,
+} from './side-by-side.ts';
+export {
   absentFields,
   RUN_DEFAULTS,
   runRules,
