@@ -1,14 +1,7 @@
 // ValidaHub as one definition: its tables and the promises about them.
 import { covering, database, key, on, type Definition } from 'holdfast/define';
-import {
-  immutability,
-  partitions,
-  retention,
-  rollups,
-  tenancy,
-  versioning,
-  type TenantTable,
-} from 'holdfast/traits';
+import { immutability, partitions, retention, tenancy, versioning, type TenantTable } from 'holdfast/traits';
+import { figures } from './figures.ts';
 import { JOB, JOBS } from './jobs.ts';
 import { TENANT_ID } from './tables/columns.ts';
 import { HOT_INDEXES } from './tables/hot.ts';
@@ -64,16 +57,11 @@ export function defineValidahub(roles: RoleNames = ROLES): Definition<typeof tab
       versioning(tables.ruleSets, { updatedAt: 'updated_at', revision: 'version' }),
       versioning(tables.suggestions, { updatedAt: 'updated_at' }),
       ...kept(roles),
-      rollups(tables.mvRuleEffectiveness, {
-        key: ['tenant_id', 'rule_id'],
-        refreshedBy: roles.system,
-        job: JOB.refresh,
-        guard: {
-          name: 'rule_effectiveness_v',
-          column: 'tenant_id',
-          setting: TENANT_SETTING,
-          readers: [roles.app, roles.analytics],
-        },
+      ...figures({
+        system: roles.system,
+        app: roles.app,
+        analytics: roles.analytics,
+        setting: TENANT_SETTING,
       }),
       tenancy({
         column: 'tenant_id',
@@ -179,7 +167,7 @@ const RIGHTS: readonly TenantTable[] = [
   { table: tables.jobs, app: ['select', 'insert', 'update'] },
   { table: tables.jobViolations, app: ['select', 'insert'] },
   { table: tables.correctionLogs, app: ['select', 'insert', 'update'] },
-  { table: tables.correctionPatterns, app: ['select', 'insert', 'update'] },
+  { table: tables.correctionPatterns, app: ['select'] },
   { table: tables.suggestions, app: ['select', 'insert', 'update'] },
   { table: tables.auditLog, app: ['select', 'insert'] },
   { table: tables.erasureRequests, app: ['select', 'insert'] },

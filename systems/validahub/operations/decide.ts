@@ -1,4 +1,4 @@
-// Decisions about corrections: taken once, forward only, and counted in the same transaction.
+// Decisions about corrections: taken once, forward only; what they count for is noted in the same transaction.
 import { sql, type SQL } from 'drizzle-orm';
 import { failure } from './failure.ts';
 import { asTenant, record, rowsOf, type Hub, type Tx } from './hub.ts';
@@ -25,8 +25,8 @@ interface Decision {
 
 /**
  * Accepts or rejects corrections. By ids it is all or nothing; by batch it decides what still waits.
- * Rows are locked in the order of their ids and patterns in the order of their key: any number of people may decide
- * overlapping batches at once and none of them meets a deadlock.
+ * Rows are locked in the order of their ids: any number of people may decide overlapping batches at once and none of them
+ * meets a deadlock.
  * @returns how many were decided
  * @throws HoldfastError HF_VALIDAHUB_INPUT, HF_VALIDAHUB_NOT_FOUND, HF_VALIDAHUB_CONFLICT when one was decided before
  */
@@ -48,7 +48,6 @@ export async function decideCorrections(
         ? await lockIds(tx, decision, choice.ids)
         : await lockBatch(tx, decision, choice.batchId);
     await mark(tx, decision, ids);
-    await countPatterns(tx, decision, ids);
     await record(tx, {
       tenantId: decision.tenantId,
       eventType: decision.accept ? 'corrections.accepted' : 'corrections.rejected',
@@ -124,31 +123,6 @@ async function mark(tx: Tx, of: Decision, ids: readonly string[]): Promise<void>
       approved_by = ${of.accept ? of.actor : null}, rejected_by = ${of.accept ? null : of.actor},
       rejection_reason = ${of.accept ? null : of.reason}
     WHERE tenant_id = ${of.tenantId} AND id = ANY (${list(ids)})`);
-}
-
-/** SHA-256 of a value's JSON text, of nothing for null. */
-function hash(column: 'original_value' | 'corrected_value'): SQL {
-  return sql.raw(`sha256(convert_to(coalesce(c.${column}::text, ''), 'UTF8'))`);
-}
-
-async function countPatterns(tx: Tx, of: Decision, ids: readonly string[]): Promise<void> {
-  await tx.execute(sql`
-    INSERT INTO validahub.correction_patterns AS p (
-      tenant_id, field_name, rule_id, original_hash, corrected_hash, original_value, corrected_value, channel,
-      proposed, accepted, rejected, sum_confidence, first_seen, last_seen)
-    SELECT ${of.tenantId}, c.field_name, c.rule_id, ${hash('original_value')} AS was, ${hash('corrected_value')} AS becomes,
-      (array_agg(c.original_value ORDER BY c.id))[1], (array_agg(c.corrected_value ORDER BY c.id))[1],
-      min(j.channel), count(*), count(*) FILTER (WHERE c.accepted), count(*) FILTER (WHERE NOT c.accepted),
-      coalesce(sum(c.confidence), 0), min(c.created_at), max(c.created_at)
-    FROM validahub.correction_logs c
-    JOIN validahub.jobs j ON j.tenant_id = c.tenant_id AND j.id = c.job_id
-    WHERE c.tenant_id = ${of.tenantId} AND c.id = ANY (${list(ids)})
-    GROUP BY c.field_name, c.rule_id, was, becomes
-    ORDER BY c.field_name, c.rule_id, was, becomes
-    ON CONFLICT (tenant_id, field_name, rule_id, original_hash, corrected_hash) DO UPDATE
-    SET proposed = p.proposed + excluded.proposed, accepted = p.accepted + excluded.accepted,
-      rejected = p.rejected + excluded.rejected, sum_confidence = p.sum_confidence + excluded.sum_confidence,
-      first_seen = least(p.first_seen, excluded.first_seen), last_seen = greatest(p.last_seen, excluded.last_seen)`);
 }
 
 /**

@@ -56,8 +56,8 @@ interface Choice {
 }
 
 /**
- * Figures of each rule, most applied first. Without channel and days they are those of mv_rule_effectiveness (what is
- * online, an hour old at most), with them those of the daily rollup, which outlives the corrections; `fresh` counts the log.
+ * Figures of each rule, most applied first. Without channel and days they are those of mv_rule_effectiveness (an hour old
+ * at most), with them those of the daily rollup; both outlive the corrections. `fresh` counts the log as it is now.
  * @throws HoldfastError HF_VALIDAHUB_INPUT
  */
 export async function ruleEffectiveness(
@@ -129,7 +129,7 @@ function fromView({ tenantId, ruleId }: Choice): SQL {
 function fromDays({ tenantId, ruleId, channel, from, to }: Choice): SQL {
   return sql`SELECT rule_id, sum(applications)::float8 AS applications, sum(successful)::float8 AS acceptances,
       sum(rejected)::float8 AS rejections,
-      (sum(mean_confidence * applications) / nullif(sum(applications), 0))::float8 AS confidence
+      (sum(confidence_sum) / nullif(sum(confidence_count), 0))::float8 AS confidence
     FROM validahub.rule_effectiveness_daily_v
     WHERE tenant_id = ${tenantId} AND (${ruleId ?? null}::text IS NULL OR rule_id = ${ruleId ?? null}::text)
       AND (${channel ?? null}::text IS NULL OR channel = ${channel ?? null}::text)

@@ -1,4 +1,4 @@
-// Mining: from decided corrections to suggestions. Reads the patterns alone, never the log.
+// Mining: from decided corrections to suggestions. Brings the patterns up to date, reads them alone and never the log.
 import type { Query } from 'holdfast/use';
 import type { CellValue } from './correction-rows.ts';
 import { asTenant, record, type Hub } from './hub.ts';
@@ -69,6 +69,10 @@ export async function mineSuggestions(
 ): Promise<{ readonly suggestions: readonly Mined[] }> {
   const mining = await miningOf(hub, input);
   const actor = actorInput(input.by);
+  // A transaction of its own: it keeps others from bringing the patterns up to date, and mining takes longer than it.
+  await hub.sessions
+    .session({ tenant: mining.tenantId })
+    .query('SELECT FROM validahub.correction_patterns_settle($1)', [mining.now.toISOString()]);
   return asTenant(hub, mining.tenantId, async (tx, query) => {
     const rules = input.rules === true ? await minedRules(query, mining) : [];
     const found = [...rules, ...(await minedValues(query, mining))].sort(surestFirst);

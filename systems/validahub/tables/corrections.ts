@@ -122,8 +122,8 @@ export const correctionLogs = validahub.table(
 );
 
 /**
- * How often one correction of one value was proposed, accepted and rejected: written by the transaction that decides,
- * so that mining reads this small table and never the log.
+ * How often one correction of one value was proposed to people, accepted and rejected: an incremental rollup of the log, so
+ * that mining reads this small table and never the log. It outlives the corrections it was counted from.
  */
 export const correctionPatterns = validahub.table(
   'correction_patterns',

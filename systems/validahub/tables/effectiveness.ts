@@ -2,23 +2,15 @@
 import { sql } from 'drizzle-orm';
 import { bigint, check, date, foreignKey, index, numeric, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import { CHANNELS, falling, moment, oneOf, tenantId, validahub } from './columns.ts';
-import { correctionLogs } from './corrections.ts';
 import { tenants } from './tenants.ts';
-
-/** Applications, acceptances and mean confidence of each rule of each tenant. Refreshed hourly; read through its guard. */
-export const mvRuleEffectiveness = validahub.materializedView('mv_rule_effectiveness', {
-  tenantId: text('tenant_id'),
-  ruleId: text('rule_id'),
-  applications: bigint('applications', { mode: 'number' }),
-  acceptances: bigint('acceptances', { mode: 'number' }),
-  avgConfidence: numeric('avg_confidence'),
-}).as(sql`select ${correctionLogs.tenantId}, ${correctionLogs.ruleId}, count(*) as applications,
-  count(*) filter (where ${correctionLogs.accepted}) as acceptances, avg(${correctionLogs.confidence}) as avg_confidence
-  from ${correctionLogs} group by ${correctionLogs.tenantId}, ${correctionLogs.ruleId}`);
 
 const SUCCESS = '(successful::numeric / applications)';
 const REJECTION = '(rejected::numeric / applications)';
 const AUTOMATION = '(automatic::numeric / applications)';
+const MEAN = 'coalesce(round(confidence_sum / nullif(confidence_count, 0), 4), 0)';
+
+/** Stands for the version of corrections that no rule version made. */
+export const NO_VERSION = '00000000-0000-0000-0000-000000000000';
 
 /** A figure of 0 to 1, computed by the server from the counts beside it, so that the two can never disagree. */
 const score = (name: string, expression: string) =>
@@ -26,7 +18,7 @@ const score = (name: string, expression: string) =>
 
 /**
  * Each rule's day: counts per rule, version and channel, and what follows from them. It outlives the corrections it was
- * counted from.
+ * counted from: the definition keeps it as an incremental rollup that is closed before they leave.
  */
 export const ruleEffectivenessDaily = validahub.table(
   'rule_effectiveness_daily',
@@ -42,16 +34,19 @@ export const ruleEffectivenessDaily = validahub.table(
     rejected: bigint('rejected', { mode: 'number' }).notNull().default(0),
     automatic: bigint('automatic', { mode: 'number' }).notNull().default(0),
     manual: bigint('manual', { mode: 'number' }).notNull().default(0),
-    meanConfidence: numeric('mean_confidence', { precision: 5, scale: 4 }).notNull().default('0'),
+    /** Sum and number of the confidences there were, so that means of days and rules can be merged exactly. */
+    confidenceSum: numeric('confidence_sum').notNull().default('0'),
+    confidenceCount: bigint('confidence_count', { mode: 'number' }).notNull().default(0),
+    meanConfidence: numeric('mean_confidence', { precision: 5, scale: 4 }).generatedAlwaysAs(sql.raw(MEAN)),
     medianConfidence: numeric('median_confidence', { precision: 5, scale: 4 }),
     p95Confidence: numeric('p95_confidence', { precision: 5, scale: 4 }),
     successRate: score('success_rate', SUCCESS),
     rejectionRate: score('rejection_rate', REJECTION),
     automationRate: score('automation_rate', AUTOMATION),
-    qualityScore: score('quality_score', `0.6 * ${SUCCESS} + 0.4 * mean_confidence`),
+    qualityScore: score('quality_score', `0.6 * ${SUCCESS} + 0.4 * ${MEAN}`),
     overallScore: score(
       'overall_score',
-      `0.4 * ${SUCCESS} + 0.3 * mean_confidence + 0.2 * ${AUTOMATION} + 0.1 * (1 - ${REJECTION})`,
+      `0.4 * ${SUCCESS} + 0.3 * ${MEAN} + 0.2 * ${AUTOMATION} + 0.1 * (1 - ${REJECTION})`,
     ),
     refreshedAt: moment('refreshed_at').notNull().defaultNow(),
   },
@@ -70,7 +65,10 @@ export const ruleEffectivenessDaily = validahub.table(
       'rule_effectiveness_daily_counts',
       sql`${t.applications} > 0 and ${t.successful} >= 0 and ${t.rejected} >= 0 and ${t.automatic} >= 0 and ${t.manual} >= 0 and ${t.successful} + ${t.rejected} <= ${t.applications} and ${t.automatic} + ${t.manual} <= ${t.applications}`,
     ),
-    check('rule_effectiveness_daily_confidence', sql`${t.meanConfidence} between 0 and 1`),
+    check(
+      'rule_effectiveness_daily_confidence',
+      sql`${t.confidenceCount} between 0 and ${t.applications} and ${t.confidenceSum} between 0 and ${t.confidenceCount}`,
+    ),
     index('idx_rule_effectiveness_time_series').on(
       t.tenantId,
       falling(t.metricDate),
@@ -97,6 +95,21 @@ export const ruleEffectivenessDaily = validahub.table(
 
 const daily = ruleEffectivenessDaily;
 
+/**
+ * Applications, acceptances and mean confidence of each rule of each tenant. Refreshed hourly; read through its guard.
+ * It adds up the days and not the log: what left the log stays in it.
+ */
+export const mvRuleEffectiveness = validahub.materializedView('mv_rule_effectiveness', {
+  tenantId: text('tenant_id'),
+  ruleId: text('rule_id'),
+  applications: bigint('applications', { mode: 'number' }),
+  acceptances: bigint('acceptances', { mode: 'number' }),
+  avgConfidence: numeric('avg_confidence'),
+}).as(sql`select ${daily.tenantId}, ${daily.ruleId}, sum(${daily.applications})::bigint as applications,
+  sum(${daily.successful})::bigint as acceptances,
+  sum(${daily.confidenceSum}) / nullif(sum(${daily.confidenceCount}), 0) as avg_confidence
+  from ${daily} group by ${daily.tenantId}, ${daily.ruleId}`);
+
 /** The daily figures as their readers see them, guarded by the tenancy: theirs alone. */
 export const ruleEffectivenessDailyV = validahub.view('rule_effectiveness_daily_v').as((query) =>
   query
@@ -111,6 +124,8 @@ export const ruleEffectivenessDailyV = validahub.view('rule_effectiveness_daily_
       rejected: daily.rejected,
       automatic: daily.automatic,
       manual: daily.manual,
+      confidenceSum: daily.confidenceSum,
+      confidenceCount: daily.confidenceCount,
       meanConfidence: daily.meanConfidence,
       medianConfidence: daily.medianConfidence,
       p95Confidence: daily.p95Confidence,

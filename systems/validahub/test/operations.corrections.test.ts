@@ -13,6 +13,8 @@ import { Readable } from 'node:stream';
 import { published, test } from './installed.ts';
 
 const by = 'p_1';
+/** Brings the patterns up to date, as the keeper and the miner do. */
+const SETTLE = 'SELECT FROM validahub.correction_patterns_settle()';
 
 const one: CorrectionInput = {
   recordNumber: 1,
@@ -141,7 +143,7 @@ describe('decisions', () => {
     });
   });
 
-  test('count their pattern in the same transaction', async ({ installed: { hub } }) => {
+  test('count for their pattern once it is brought up to date', async ({ db, installed: { hub } }) => {
     const { tenant, jobId } = await withJob(hub);
     const corrections = [
       { ...one, confidence: 0.5 },
@@ -152,6 +154,7 @@ describe('decisions', () => {
     const { ids } = await logCorrections(hub, { tenant, jobId, corrections, by });
     await decideCorrections(hub, { tenant, ids: ids.slice(0, 1), decision: 'accept', by });
     await decideCorrections(hub, { tenant, ids: ids.slice(1), decision: 'reject', by });
+    await db.query(SETTLE);
     const { rows } = await hub.sessions.session({ tenant }).query(
       `SELECT original_value AS o, corrected_value AS c, channel, proposed, accepted, rejected, sum_confidence AS sum
        FROM validahub.correction_patterns ORDER BY original_value NULLS LAST, corrected_value`,
@@ -180,6 +183,7 @@ describe('decisions', () => {
   });
 
   test('of 32 people over the same corrections decide each one once, without a deadlock', async ({
+    db,
     installed: { hub },
   }) => {
     const { tenant, jobId } = await withJob(hub);
@@ -204,6 +208,7 @@ describe('decisions', () => {
     const decided = tries.filter((result) => result.status === 'fulfilled').length * 8;
     expect(decided).toBeGreaterThanOrEqual(8);
     expect((await statuses(hub, tenant))['approved']).toBe(decided);
+    await db.query(SETTLE);
     const { rows } = await hub.sessions
       .session({ tenant })
       .query<{ accepted: number }>(
@@ -213,6 +218,7 @@ describe('decisions', () => {
   });
 
   test('of 32 people over corrections of their own that share every pattern all succeed', async ({
+    db,
     installed: { hub },
   }) => {
     const { tenant, jobId } = await withJob(hub);
@@ -226,6 +232,7 @@ describe('decisions', () => {
     await Promise.all(
       batches.map(({ batchId }) => decideCorrections(hub, { tenant, batchId, decision: 'accept', by })),
     );
+    await db.query(SETTLE);
     const { rows } = await hub.sessions
       .session({ tenant })
       .query('SELECT accepted FROM validahub.correction_patterns');

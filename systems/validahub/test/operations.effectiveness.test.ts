@@ -42,8 +42,11 @@ async function decided(hub: Hub): Promise<string> {
   return tenant;
 }
 
-const refresh = (db: TestDatabase, at: Date) =>
-  db.query('SELECT FROM validahub.mv_rule_effectiveness_refresh($1)', [at.toISOString()]);
+/** What the job refresh-mv does: the days, then the view over them. */
+async function refresh(db: TestDatabase, at: Date): Promise<void> {
+  await db.query('SELECT FROM validahub.rule_effectiveness_daily_settle($1)', [at.toISOString()]);
+  await db.query('SELECT FROM validahub.mv_rule_effectiveness_refresh($1)', [at.toISOString()]);
+}
 
 /** A day of the daily rollup, as it stands when it was brought up to date. */
 async function putDay(db: TestDatabase, of: { tenant: string; rule: string; day: Date; counts: number[] }) {

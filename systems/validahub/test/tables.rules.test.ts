@@ -185,8 +185,8 @@ describe('checks', () => {
     const { tenant, versionId } = await published(hub);
     const [row] = await db.query(
       `INSERT INTO validahub.rule_effectiveness_daily (tenant_id, rule_id, rule_version_id, channel, metric_date,
-         applications, successful, rejected, automatic, mean_confidence)
-       VALUES ($1, 'r', $2, 'custom', '2026-11-01', 10, 6, 2, 5, 0.5)
+         applications, successful, rejected, automatic, confidence_sum, confidence_count)
+       VALUES ($1, 'r', $2, 'custom', '2026-11-01', 10, 6, 2, 5, 4, 8)
        RETURNING success_rate, rejection_rate, automation_rate, quality_score, overall_score`,
       [tenant, versionId],
     );
@@ -225,7 +225,7 @@ describe('roles', () => {
     expect(Object.fromEntries(rows.map((row) => [row.table, row.rights]))).toEqual({
       audit_log: 'INSERT SELECT',
       correction_logs: 'INSERT SELECT',
-      correction_patterns: 'INSERT SELECT UPDATE',
+      correction_patterns: 'SELECT',
       erasure_requests: 'INSERT SELECT',
       job_violations: 'INSERT SELECT',
       jobs: 'INSERT SELECT UPDATE',
