@@ -5,14 +5,30 @@ export { partitions } from './partitions/index.ts';
 export type { HotIndex, PartitionsOptions, Period } from './partitions/index.ts';
 export { columnOf, relationOf } from './reference.ts';
 export type { ColumnReference, TableReference, ViewReference } from './reference.ts';
-export { holds, placeHold, releaseHold, retention, retentionDefaults } from './retention/index.ts';
+export {
+  folder,
+  holds,
+  placeHold,
+  releaseHold,
+  retention,
+  retentionDefaults,
+  s3,
+  shelvesOf,
+} from './retention/index.ts';
 export type {
   ArchiveFiles,
   Duration,
   Hold,
   HoldRequest,
+  PutBack,
+  Restored,
+  RestoreRequest,
   RetentionArchive,
   RetentionOptions,
+  S3Options,
+  Shelf,
+  ShelvedPart,
+  ShelvingTrait,
 } from './retention/index.ts';
 export { incremental, rollups } from './rollups/index.ts';
 export type { Expressions, IncrementalOptions, RollupGuard, RollupsOptions } from './rollups/index.ts';

@@ -2,6 +2,7 @@
 import type { Command } from '../command.ts';
 import { alertsCommand } from './alerts.ts';
 import { applyCommand } from './apply.ts';
+import { archiveCommand } from './archive.ts';
 import { lapseCommand } from './lapse.ts';
 import { metricsCommand } from './metrics.ts';
 import { planCommand } from './plan.ts';
@@ -18,5 +19,6 @@ export const COMMANDS: readonly Command[] = [
   statusCommand,
   metricsCommand,
   alertsCommand,
+  archiveCommand,
   lapseCommand,
 ];

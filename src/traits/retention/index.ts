@@ -1,5 +1,4 @@
 // Promise: rows leave on the day that is said, go where that is said, and nothing else ever takes one.
-import type { Trait } from '../../define/trait.ts';
 import { HoldfastError } from '../../error.ts';
 import { relationOf, type TableReference } from '../reference.ts';
 import { archived } from './build.ts';
@@ -8,6 +7,7 @@ import { lengthOf } from './duration.ts';
 import { kept } from './keep.ts';
 import type { RetentionOptions } from './options.ts';
 import { promised } from './promises.ts';
+import { shelfOf, type ShelvingTrait } from './shelf.ts';
 import { watched } from './watch.ts';
 
 /**
@@ -18,7 +18,7 @@ import { watched } from './watch.ts';
  *   contradict each other
  * @example retention(orders, { online: '90 days', archive: { to: 'schema', for: '2 years' }, then: 'delete' })
  */
-export function retention(table: TableReference, options: RetentionOptions): Trait {
+export function retention(table: TableReference, options: RetentionOptions): ShelvingTrait {
   const of = relationOf(table);
   const asked = { of, options };
   checkOptions(`retention of table ${of.schema}.${of.name}`, options);
@@ -30,6 +30,7 @@ export function retention(table: TableReference, options: RetentionOptions): Tra
     keep: (model) => kept(model, asked),
     watch: (model) => watched(model, asked),
     promises: (model) => promised(model, asked),
+    shelf: (model) => shelfOf(model, asked),
   };
 }
 
@@ -65,4 +66,10 @@ export type { Hold, HoldRequest } from './holds.ts';
 export type { Duration } from './duration.ts';
 export { retentionDefaults } from './options.ts';
 export type { RetentionArchive, RetentionOptions } from './options.ts';
+export { folder, s3 } from './files/index.ts';
+export type { S3Options } from './files/index.ts';
 export type * from './port.ts';
+export { shelvesOf } from './shelf.ts';
+export type { RestoreRequest, Shelf, ShelvedPart, ShelvingTrait } from './shelf.ts';
+export type { PutBack } from './put-back.ts';
+export type { Restored } from './restored.ts';

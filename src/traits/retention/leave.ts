@@ -180,7 +180,11 @@ async function taken(query: CatalogueQuery, table: RelationName, parent: Relatio
 }
 
 /** Moves a table into a schema with its indexes and sequences; what has a name that is taken there gets another. */
-async function movedTo(query: CatalogueQuery, table: RelationName, schema: string): Promise<RelationName> {
+export async function movedTo(
+  query: CatalogueQuery,
+  table: RelationName,
+  schema: string,
+): Promise<RelationName> {
   if (table.schema === schema) return table;
   let { name } = table;
   const clashes = await clashesIn(query, { quoted: qualified(table), schema: ident(schema) });

@@ -5,7 +5,7 @@ import { ident, qualified } from '../../../sql.ts';
 import type { ArchivedColumn } from '../port.ts';
 import { contentSql, type Content } from './content.ts';
 import type { TextColumns } from './parquet-file.ts';
-import { readSql, toSql } from './stored.ts';
+import { toSql } from './stored.ts';
 
 /** Where rows go and which of their columns. */
 export interface Into {
@@ -14,8 +14,6 @@ export interface Into {
   readonly columns: readonly ArchivedColumn[];
   /** Columns whose values the table computes itself. */
   readonly generated?: ReadonlySet<string>;
-  /** Types as they are called where the table is; default the manifest's. */
-  readonly typeOf?: (column: ArchivedColumn) => string;
 }
 
 // One statement's worth: enough to be quick, little enough for the server's memory.
@@ -33,9 +31,8 @@ export async function insertRows(
   const kept = into.columns.flatMap((column, at) =>
     into.generated?.has(column.name) === true ? [] : [{ column, at }],
   );
-  const typeOf = into.typeOf ?? ((column: ArchivedColumn) => column.type);
   const names = kept.map(({ column }) => ident(column.name)).join(', ');
-  const values = kept.map(({ column }, at) => `r.c${at}::${typeOf(column)}`).join(', ');
+  const values = kept.map(({ column }, at) => `r.c${at}::${column.type}`).join(', ');
   const arrays = kept.map((_, at) => `$${at + 1}::pg_catalog.text[]`).join(', ');
   const aliases = kept.map((_, at) => `c${at}`).join(', ');
   const conflict = of.skipThere === true ? ' ON CONFLICT DO NOTHING' : '';
@@ -68,7 +65,7 @@ export async function contentByKey(
   const same = keys
     .map((at, number) => {
       const column = into.columns[at];
-      return column === undefined ? 'false' : `${readSql(column, `t.${ident(column.name)}`)} = k.c${number}`;
+      return column === undefined ? 'false' : `t.${ident(column.name)} = k.c${number}::${column.type}`;
     })
     .join(' AND ');
   const arrays = keys.map((_, at) => `$${at + 1}::pg_catalog.text[]`).join(', ');
@@ -76,7 +73,12 @@ export async function contentByKey(
   const from = `${qualified(into.table)} AS t JOIN unnest(${arrays}) AS k (${aliases}) ON ${same}`;
   const [found] = await query<Content>(
     contentSql(into.columns, { from, time: undefined, alias: 't' }),
-    keys.map((at) => of.rows[at] ?? []),
+    keys.map((at) => {
+      const column = into.columns[at];
+      return (of.rows[at] ?? []).map((value) =>
+        value === null || column === undefined ? null : toSql(column, value),
+      );
+    }),
   );
   return found ?? { rows: 0, min: null, max: null, sum: '0:0' };
 }
