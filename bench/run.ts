@@ -4,12 +4,24 @@ import { parseArgs } from 'node:util';
 import { describeMachine, openServer } from './machine.ts';
 import type { Comparison, Part, Report } from './measure.ts';
 import * as lapse from './lapse.ts';
+import * as keepWriters from './keep-writers.ts';
+import * as partman from './partman.ts';
 import * as plan from './plan.ts';
+import * as retention from './retention.ts';
 import * as session from './session.ts';
 import * as validahub from './validahub.ts';
 import * as validahubRules from './validahub-rules.ts';
 
-const PARTS: readonly Part[] = [session, plan, lapse, validahub, validahubRules];
+const PARTS: readonly Part[] = [
+  session,
+  plan,
+  retention,
+  lapse,
+  validahub,
+  validahubRules,
+  keepWriters,
+  partman,
+];
 
 const { values: options } = parseArgs({
   options: {
