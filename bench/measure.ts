@@ -93,6 +93,7 @@ export function ratio(comparison: Comparison, of: string, to: string): number {
   return median(of) / median(to);
 }
 
-function quantile(sorted: readonly number[], at: number): number {
+/** The value below which that share of the sorted ones lies. */
+export function quantile(sorted: readonly number[], at: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * at))] ?? Number.NaN;
 }
