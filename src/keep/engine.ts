@@ -41,8 +41,14 @@ export interface EngineParts {
 export interface Step {
   readonly leading: boolean;
   readonly leader: Leader | undefined;
-  readonly started: number;
+  readonly started: readonly Started[];
   readonly skipped: readonly string[];
+}
+
+/** A run that goes on by itself; it ends with its report, or without one when another leads or nobody is left to tell. */
+export interface Started {
+  readonly job: string;
+  readonly ended: Promise<RunReport | undefined>;
 }
 
 interface Due {
@@ -66,6 +72,8 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
 export class Engine {
   readonly control: Control;
   readonly leadership: Leadership;
+  /** Settles when the engine is abandoned. */
+  readonly left: Promise<undefined>;
   readonly running = new Map<string, Promise<RunReport | undefined>>();
   readonly #parts: EngineParts;
   readonly #jobs: readonly Job[];
@@ -95,13 +103,16 @@ export class Engine {
     };
     this.control = openControl(url, { ...this.#options, applicationName: `${settings.schema} keeper` });
     this.leadership = openLeadership(this.control, settings, as);
+    this.left = new Promise((done) => {
+      this.#gone.signal.addEventListener('abort', () => done(undefined), { once: true });
+    });
     this.#attendedFrom = settings.clock.now();
     this.#steppedMs = settings.clock.monotonicMs();
   }
 
-  /** Aborted when the engine was abandoned. */
-  get gone(): AbortSignal {
-    return this.#gone.signal;
+  /** Whether it was abandoned. */
+  get abandoned(): boolean {
+    return this.#gone.signal.aborted;
   }
 
   /** Whether it was asked to stop. */
@@ -114,7 +125,7 @@ export class Engine {
    * @param not jobs to leave alone though they are due
    */
   async step(not: ReadonlySet<string> = new Set(), how?: 'lazily'): Promise<Step> {
-    const idle = { started: 0, skipped: [] };
+    const idle = { started: [], skipped: [] };
     const standing = await this.#lead(how);
     if ('leader' in standing) return { ...idle, leading: false, leader: standing.leader };
     const { lead } = standing;
@@ -125,18 +136,19 @@ export class Engine {
       running: new Set(this.running.keys()),
       room: this.#parts.settings.parallel - this.running.size,
     });
-    let started = 0;
+    const started: Started[] = [];
     for (const name of names) {
       const job = this.#jobs.find((one) => one.name === name);
       const at = due.get(name);
       if (job === undefined || at === undefined || this.stopping) continue;
-      if ((await this.start(job, at)) !== undefined) started += 1;
+      const run = await this.start(job, at);
+      if (run !== undefined) started.push(run);
     }
     return { leading: this.leadership.held() !== undefined, leader: undefined, started, skipped };
   }
 
   /** Opens a run of a job under the lead and lets it go on by itself. @returns undefined when the lead is lost */
-  async start(job: Job, due: Due): Promise<{ readonly ended: Promise<RunReport | undefined> } | undefined> {
+  async start(job: Job, due: Due): Promise<Started | undefined> {
     const { definition, settings } = this.#parts;
     const lead = this.leadership.held();
     if (lead === undefined) return undefined;
@@ -167,7 +179,7 @@ export class Engine {
       this.#beat = undefined;
     });
     this.running.set(job.name, going);
-    return { ended: going };
+    return { job: job.name, ended: going };
   }
 
   /** Lets the batches at hand finish or back out, gives the lead back and leaves the server. */

@@ -43,16 +43,25 @@ async function tick(engine: Engine, settings: Settings): Promise<TickReport> {
   const runs: RunReport[] = [];
   const skipped: string[] = [];
   const begun = new Set<string>();
+  const going = new Map<string, Promise<unknown>>();
   let leading = false;
-  while (!engine.gone.aborted && !engine.stopping) {
+  while (!engine.abandoned && !engine.stopping) {
     const step = await onceMore(engine, () => engine.step(begun));
     leading = step.leading;
     skipped.push(...step.skipped);
-    for (const name of engine.running.keys()) begun.add(name);
-    if (engine.running.size === 0) break;
-    const ended = await Promise.race([...engine.running.values(), aborted(engine.gone)]);
-    if (ended !== undefined) runs.push(ended);
+    for (const { job, ended } of step.started) {
+      begun.add(job);
+      const noted = ended.then((report) => {
+        if (report !== undefined) runs.push(report);
+        going.delete(job);
+      });
+      going.set(job, noted);
+    }
+    if (step.started.length > 0 && going.size === 0) continue;
+    if (going.size === 0) break;
+    await Promise.race([...going.values(), engine.left]);
   }
+  if (!engine.abandoned) await Promise.all(going.values());
   const lead = engine.leadership.held();
   return {
     now: settings.clock.now(),
@@ -68,15 +77,9 @@ async function onceMore<T>(engine: Engine, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (engine.gone.aborted || !isConnectionLost(error)) throw error;
+    if (engine.abandoned || !isConnectionLost(error)) throw error;
     return work();
   }
-}
-
-async function aborted(signal: AbortSignal): Promise<undefined> {
-  if (signal.aborted) return undefined;
-  await new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }));
-  return undefined;
 }
 
 const LONGEST_BACK_OFF_MS = 30_000;
