@@ -82,10 +82,10 @@ class Challenger implements Leadership {
     const silent = this.#silent(leader);
     const mine = leader.holder === null || silent || (this.#as === 'command' && !leader.busy);
     if (!mine) return { leader };
-    if (silent && leader.holder !== null)
-      await endSessionsOf(client, { schema: this.#settings.schema, fence: leader.fence });
-    const lead = await this.#take(leader);
+    const passedOver = silent && leader.holder !== null;
+    const lead = await this.#take(leader, passedOver);
     if (lead === undefined) return { leader };
+    if (passedOver) await this.#endSessionsOf(leader);
     this.#lead = lead;
     this.#lost = new AbortController();
     this.#renewedMs = performance.now();
@@ -148,8 +148,9 @@ class Challenger implements Leadership {
     return leader.silentMs > leaseMs || nowMs - this.#watched.sinceMs > leaseMs;
   }
 
-  // A transaction of the last holder may still be on its way out.
-  async #take(seen: Leader): Promise<Lead | undefined> {
+  // The row decides who leads, and only then are sessions ended: a leader that woke up in between goes on unharmed.
+  // A transaction of the last holder may still be on its way out; that of a silent one is ended first.
+  async #take(seen: Leader, passedOver: boolean): Promise<Lead | undefined> {
     const client = await this.#control.client();
     for (let tries = 0; tries < BLOCKED_TRIES; tries += 1) {
       const at = this.#at();
@@ -157,8 +158,13 @@ class Challenger implements Leadership {
       if (lead !== undefined) return lead;
       const now = await leaderOf(client, at);
       if (now?.fence !== seen.fence || now.beat !== seen.beat || now.busy !== seen.busy) return undefined;
+      if (passedOver) await this.#endSessionsOf(seen);
       await wait(BLOCKED_MS);
     }
     return undefined;
+  }
+
+  async #endSessionsOf({ fence }: Leader): Promise<void> {
+    await endSessionsOf(await this.#control.client(), { schema: this.#settings.schema, fence });
   }
 }
