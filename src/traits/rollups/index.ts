@@ -43,8 +43,8 @@ export interface RollupsOptions {
   /** How old it may be before an alert: `2 hours`, which is the default. */
   readonly budget?: string;
   /**
-   * What a refresh must leave: so many rows, and that share of the rows there were. One that leaves fewer is an error and
-   * changes nothing. Default: from some rows to none is an error; false: nothing is.
+   * What a refresh must leave: so many rows, and that share of the rows there were. One that leaves fewer than that and
+   * fewer than there were is an error and changes nothing. Default: from some rows to none is an error; false: nothing is.
    */
   readonly floor?: false | { readonly rows?: number; readonly ratio?: number };
 }

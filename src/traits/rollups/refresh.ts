@@ -14,7 +14,8 @@ export function refreshName(of: RelationName): RelationName {
 
 /**
  * `view_refresh(at)`: the plain refresh that fills, else the concurrent one that readers do not notice. It counts before
- * and after in the transaction of the refresh, so that a view that suddenly shrank keeps what it had. REFRESH computes
+ * and after in the transaction of the refresh, so that a view that suddenly shrank keeps what it had; one that only grows
+ * towards its floor is let be. REFRESH computes
  * with the rights of the view's owner, so it first makes sure that row security does not filter that role.
  * @see https://www.postgresql.org/docs/current/sql-refreshmaterializedview.html
  */
@@ -46,7 +47,7 @@ BEGIN
   END IF;
   SELECT count(*), count(*) FILTER (WHERE ${nulls}) INTO held, without_key FROM ${view};
   needs := greatest(needs, ceil(had * ${ratio}::numeric)::bigint);
-  IF held < needs THEN
+  IF held < had AND held < needs THEN
     RAISE EXCEPTION USING ERRCODE = '${RAISED.floor}',
       MESSAGE = format('refreshing materialised view %s would leave %s rows where it has %s and needs %s; it keeps what it had', ${named}, held, had, needs),
       HINT = 'Find out where the rows went. If that is right, refresh it once by hand: the next refresh compares with that.';
