@@ -11,7 +11,17 @@ export interface Measures {
 }
 
 /** First words of names after `holdfast_` that are the engine's own; a trait uses others. */
-export const engineWords = ['build', 'collector', 'database', 'job', 'keeper', 'ledger', 'plan'] as const;
+export const engineWords = [
+  'build',
+  'collector',
+  'database',
+  'index',
+  'job',
+  'keeper',
+  'ledger',
+  'plan',
+  'relation',
+] as const;
 
 /**
  * The measures of a definition and what is wrong with them. Values of one trait share their families and rules; a name

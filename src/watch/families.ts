@@ -17,6 +17,7 @@ const counter = (name: Metric['name'], help: string, labels: readonly string[] =
 
 // Prometheus puts a label `job` on whatever it scrapes; ours must not fight with it.
 const JOB = ['keeper_job'];
+const RELATION = ['relation'];
 
 /** The engine's own families. */
 export const engineFamilies: readonly Metric[] = [
@@ -54,6 +55,20 @@ export const engineFamilies: readonly Metric[] = [
   counter('holdfast_job_failures_total', 'Runs of the job that failed or were cut off.', JOB),
   counter('holdfast_job_rows_total', 'Rows the job worked on.', JOB),
   counter('holdfast_job_bytes_total', 'Bytes the job moved.', JOB),
+  gauge('holdfast_relation_rows', 'Rows of a table or materialised view, as estimated.', RELATION),
+  gauge('holdfast_relation_dead_rows', 'Versions of rows that wait for VACUUM, as estimated.', RELATION),
+  gauge(
+    'holdfast_relation_heap_bytes',
+    'Size of the rows on disk, without what is stored out of line.',
+    RELATION,
+  ),
+  gauge('holdfast_relation_index_bytes', 'Size of the indexes on disk.', RELATION),
+  gauge('holdfast_relation_toast_bytes', 'Size of the values that are stored out of line.', RELATION),
+  gauge(
+    'holdfast_index_scans',
+    'Scans of the index, with those in partitions that are there, since statistics began.',
+    [...RELATION, 'index'],
+  ),
 ];
 
 /** Every family a collection of this definition may hold: the engine's, then those of its traits, each once. */

@@ -7,6 +7,7 @@ import { databasePart } from './database.ts';
 import { jobsPart } from './jobs.ts';
 import { keeperPart } from './keeper.ts';
 import { ledgerPart } from './ledger.ts';
+import { relationsPart } from './relations.ts';
 
 /** One part of a collection. */
 export interface Part {
@@ -36,6 +37,7 @@ export function partsOf(definition: Definition, context: PartContext): readonly 
     ledgerPart(context),
     keeperPart(context),
     jobsPart(definition, context),
+    relationsPart(definition),
     ...definition.measures.collectors.map(({ trait, watched }): Part => ({
       name: trait,
       metrics: watched.metrics,

@@ -352,7 +352,7 @@ describe('whoever looks', () => {
       [gone.href, 'HF_NO_DATABASE'],
     ] as const) {
       const found = await collect(watched(sized('a')), url, { now: NOW });
-      expect(found.notes.map((note) => note.code)).toEqual(Array.from({ length: 5 }, () => code));
+      expect(found.notes.map((note) => note.code)).toEqual(Array.from({ length: 6 }, () => code));
       expect(about(found, 'database')).toEqual({ database_up: 0 });
       expect(about(found, 'build')).toEqual({ [`build_info ${release} shop`]: 1 });
       expect(JSON.stringify(found)).not.toContain('another-secret');
@@ -392,6 +392,6 @@ describe('whoever looks', () => {
     expect(performance.now() - from).toBeLessThan(900);
     expect(found.notes.map(({ collector }) => collector)).toEqual(['hangs']);
     const late = await collect(watched(), db.url, { now: NOW, signal: stop.signal });
-    expect(late.notes.map(({ code }) => code)).toEqual(Array.from({ length: 4 }, () => 'HF_WATCH_STOPPED'));
+    expect(late.notes.map(({ code }) => code)).toEqual(Array.from({ length: 5 }, () => 'HF_WATCH_STOPPED'));
   });
 });
