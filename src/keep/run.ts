@@ -50,9 +50,8 @@ export async function runTasks(job: Job, parts: RunParts): Promise<RunOutcome> {
   const now = parts.settings.clock.now();
   const tasks: TaskReport[] = [];
   try {
-    for (const task of job.tasks) {
-      if (halt.cause() !== undefined) break;
-      tasks.push(await runTask(task, { job, parts, work, halt, now }));
+    for (const wave of waves(job.tasks)) {
+      tasks.push(...(await runWave(wave, { job, parts, work, halt, now })));
     }
   } finally {
     halt.over();
@@ -60,6 +59,34 @@ export async function runTasks(job: Job, parts: RunParts): Promise<RunOutcome> {
     await work.end();
   }
   return { ...outcomeOf(job, tasks, halt.cause()), durationMs: performance.now() - began };
+}
+
+/** How many tasks that may do so run side by side: enough to fill the waits between statements, few connections. */
+const ABREAST = 3;
+
+/** Neighbours that may run side by side, and every other task by itself, in order. */
+function waves(tasks: readonly Task[]): readonly (readonly Task[])[] {
+  const found: Task[][] = [];
+  for (const task of tasks) {
+    const last = found.at(-1);
+    if (task.beside === true && last?.[0]?.beside === true) last.push(task);
+    else found.push([task]);
+  }
+  return found;
+}
+
+/** Runs tasks side by side; gives their reports in the order of the tasks. */
+async function runWave(wave: readonly Task[], parts: TaskParts): Promise<readonly TaskReport[]> {
+  const reports: (TaskReport | undefined)[] = wave.map(() => undefined);
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (let at = next++; at < wave.length && parts.halt.cause() === undefined; at = next++) {
+      const task = wave[at];
+      if (task !== undefined) reports[at] = await runTask(task, parts);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(ABREAST, wave.length) }, lane));
+  return reports.filter((report) => report !== undefined);
 }
 
 function outcomeOf(

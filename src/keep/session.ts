@@ -27,7 +27,7 @@ export interface Under {
   readonly onLost?: () => void;
 }
 
-/** Opens a session on connections of the crew; the first is its own until it ends, more join while that one is busy. */
+/** Opens a session on connections of the crew: one, and more while that is busy; they are its own until it ends. */
 export function openWorkSession(crew: Crew, under: Under = {}): WorkSession {
   return new Work(crew, under);
 }
@@ -38,7 +38,8 @@ class Work implements WorkSession {
   readonly #crew: Crew;
   readonly #under: Under;
   readonly #busy = new Set<Worker>();
-  #own: Worker | undefined;
+  readonly #free: Worker[] = [];
+  #ended = false;
   #refused: HoldfastError | undefined;
   #changed = 0;
 
@@ -68,29 +69,34 @@ class Work implements WorkSession {
   }
 
   async end(): Promise<void> {
-    const own = this.#own;
-    this.#own = undefined;
-    if (own !== undefined) await this.#crew.give(own);
+    this.#ended = true;
+    await Promise.all(this.#free.splice(0).map((worker) => this.#crew.give(worker)));
   }
 
   destroy(): void {
-    for (const { client } of this.#busy) destroy(client);
-    if (this.#own !== undefined) destroy(this.#own.client);
+    for (const { client } of [...this.#busy, ...this.#free]) destroy(client);
   }
 
+  // The connection that came free last is the next one's: one that works alone has the same all the time.
   async #on<T>(work: (worker: Worker) => Promise<T>): Promise<T> {
     this.#check();
-    const own = this.#own;
-    const free = own !== undefined && own.alive() && !this.#busy.has(own);
-    const worker = free ? own : await this.#crew.take();
-    if (!free && (own === undefined || !own.alive())) this.#own = worker;
+    const worker = (await this.#rested()) ?? (await this.#crew.take());
     this.#busy.add(worker);
     try {
       return await work(worker);
     } finally {
       this.#busy.delete(worker);
-      if (worker !== this.#own) await this.#crew.give(worker);
+      if (worker.alive() && !this.#ended) this.#free.push(worker);
+      else await this.#crew.give(worker);
     }
+  }
+
+  async #rested(): Promise<Worker | undefined> {
+    for (let worker = this.#free.pop(); worker !== undefined; worker = this.#free.pop()) {
+      if (worker.alive()) return worker;
+      await this.#crew.give(worker);
+    }
+    return undefined;
   }
 
   #check(): void {

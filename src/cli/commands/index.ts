@@ -3,10 +3,12 @@ import type { Command } from '../command.ts';
 import { alertsCommand } from './alerts.ts';
 import { applyCommand } from './apply.ts';
 import { archiveCommand } from './archive.ts';
+import { keepCommand } from './keep.ts';
 import { lapseCommand } from './lapse.ts';
 import { metricsCommand } from './metrics.ts';
 import { planCommand } from './plan.ts';
 import { rollbackCommand } from './rollback.ts';
+import { runCommand } from './run.ts';
 import { statusCommand } from './status.ts';
 import { upCommand } from './up.ts';
 
@@ -17,6 +19,8 @@ export const COMMANDS: readonly Command[] = [
   applyCommand,
   rollbackCommand,
   statusCommand,
+  keepCommand,
+  runCommand,
   metricsCommand,
   alertsCommand,
   archiveCommand,

@@ -1,10 +1,12 @@
 // holdfast status: what is applied here, what differs from the definition, what was cut off, what is late; changes nothing.
 import { drift, type Drift } from '../../build/index.ts';
+import { jobStatus } from '../../keep/index.ts';
 import { runs, type Run } from '../../ledger/index.ts';
 import { withClient } from '../../server/index.ts';
 import { card, collect } from '../../watch/index.ts';
 import { type Command, EXIT, flag, type Invocation } from '../command.ts';
 import { columns, counted, paint, progress, say } from '../output.ts';
+import { showJobs } from '../show-jobs.ts';
 import { showWatch } from '../show-watch.ts';
 import { scratchServer, targetHelp, targetOptions } from '../target.ts';
 import { withTarget } from '../with-plan.ts';
@@ -24,25 +26,33 @@ export const statusCommand: Command = {
 
 async function run(invocation: Invocation): Promise<number> {
   return withTarget(invocation, async ({ loaded, place }) => {
-    const history = await withClient(place.url, async (client) => runs(client));
+    const now = invocation.now();
+    const { history, jobs } = await withClient(place.url, async (client) => ({
+      history: await runs(client),
+      jobs: await jobStatus(loaded.definition, client, { now }),
+    }));
     const line = progress(invocation.terminal);
     const found = await drift(loaded.definition, place.url, {
       baseDir: loaded.baseDir,
-      now: invocation.now(),
+      now,
       signal: invocation.signal,
       fallback: scratchServer,
       onProgress: ({ stage }) => line.show(stage),
     }).finally(() => line.end());
-    const watched = card(await collect(loaded.definition, place.url, { now: invocation.now() }));
+    const watched = card(await collect(loaded.definition, place.url, { now }));
     const cutOff = history.find(({ state }) => state === 'applying' || state === 'rolling back');
     const clean =
       found.differences.length === 0 && cutOff === undefined && watched.every((line) => !line.late);
     if (flag(invocation, 'json')) {
-      say(invocation.terminal, JSON.stringify({ ...machine(place.shown, history, found), watched }, null, 2));
+      say(
+        invocation.terminal,
+        JSON.stringify({ ...machine(place.shown, history, found), jobs, watched }, null, 2),
+      );
     } else {
       say(invocation.terminal, `database  ${place.shown}`);
       showRuns(invocation, history);
       showDrift(invocation, found);
+      showJobs(invocation.terminal, jobs, now);
       showWatch(invocation.terminal, watched);
     }
     return clean ? EXIT.done : EXIT.differs;
