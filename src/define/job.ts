@@ -35,7 +35,10 @@ export const jobDefaults = {
   keepRuns: 200,
 } as const;
 
-/** One unit of work of a job. Tasks of one job run one after the other; one that fails never stops the next. */
+/**
+ * One unit of work of a job. Tasks of one job run one after the other, but for those that may run beside their
+ * neighbours; one that fails never stops the next.
+ */
 export interface Task {
   /** The job it belongs to. */
   readonly job: string;
@@ -45,6 +48,8 @@ export interface Task {
   readonly subject: string;
   /** Idempotent, and safe to kill at any statement: a second run goes on where the first was cut off. */
   readonly run: (context: TaskContext) => Promise<Done>;
+  /** It may run side by side with neighbours in its job that say so too: many short tasks that wait for nothing of each other. */
+  readonly beside?: boolean;
   /**
    * The same as SQL alone, one top-level statement each, where that is possible: for pg_cron. Reads no injected clock.
    */
@@ -57,6 +62,12 @@ export interface LeavingRange {
   readonly from: Date | null;
   readonly to: Date;
 }
+
+/**
+ * A setting that whoever puts rows back into their table turns `on` for the transaction (`set_config`, local): they have
+ * been there before, and what was summed up and closed of them is not summed up again.
+ */
+export const PUT_BACK_SETTING = 'holdfast.put_back';
 
 /** What a task did. */
 export interface Done {

@@ -36,7 +36,7 @@ export function kept(asked: Asked): Kept {
       [jobNames.analyze]: { schedule: { cron: '0 4 * * 0' }, missed: 'once' },
     },
     tasks: [
-      task(job, 'partitions', (context) => ensure(context, asked)),
+      { ...task(job, 'partitions', (context) => ensure(context, asked)), beside: true },
       ...(hot === 0
         ? []
         : [task(options.hot?.job ?? jobNames.indexes, 'hot indexes', (context) => index(context, asked))]),
