@@ -3,6 +3,9 @@
 import type { Definition } from '../define/database.ts';
 import type { AlertRule } from '../define/measure.ts';
 
+/** A job is late when it has been due for this long without having succeeded; retries and other jobs have had their time. */
+export const lateAfterSeconds = 3600;
+
 const GUIDE = 'See docs/guide/watch.md.';
 
 /** The engine's rules for a definition; those about jobs only where it has any. */
@@ -159,7 +162,7 @@ const aboutJobs: readonly AlertRule[] = [
   },
   {
     name: 'HoldfastJobLate',
-    expr: 'holdfast_job_late_seconds > 3600',
+    expr: `holdfast_job_late_seconds > ${lateAfterSeconds}`,
     for: '15m',
     severity: 'ticket',
     summary: 'Job {{ $labels.keeper_job }} of {{ $labels.instance }} is due and was not done.',

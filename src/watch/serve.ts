@@ -25,7 +25,7 @@ export interface ServeOptions {
   /** The injected clock. */
   readonly clock?: { readonly now: () => Date };
   readonly ledgerSchema?: string;
-  /** What /healthz says. Default: whether a keeper leads, by the ledger; a keeper answers for itself. */
+  /** What /healthz says. Default: whether a keeper leads, by the ledger. */
   readonly healthy?: () => boolean;
 }
 
