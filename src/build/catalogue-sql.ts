@@ -73,6 +73,12 @@ export const RELATIONS_SQL = `
     AND (c.relkind <> 'S' OR NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
          WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'i'))`;
 
+// A partition may refuse NULL where its parent takes it, and stays what its parent says all the same: one that moved to a
+// parent with fewer promises keeps its key.
+const NULL_REFUSED_ABOVE = `EXISTS (
+             SELECT FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_attribute pa ON pa.attrelid = i.inhparent
+             WHERE i.inhrelid = c.oid AND pa.attname = a.attname AND pa.attnotnull)`;
+
 // attstattarget is null for "default" from PostgreSQL 17 on and -1 before. Debian's 15.20 stamps every new column with an option
 // pg_attver of its own, another number each time; nobody asked for it, so it is no part of the structure.
 export const COLUMNS_SQL = `
@@ -81,7 +87,7 @@ export const COLUMNS_SQL = `
            CASE WHEN a.attcollation <> t.typcollation THEN
              (SELECT pg_catalog.format('collate %I.%I', cn.nspname, co.collname) FROM pg_catalog.pg_collation co
               JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = a.attcollation) END,
-           CASE WHEN a.attnotnull THEN 'not null' END,
+           CASE WHEN a.attnotnull AND (NOT c.relispartition OR ${NULL_REFUSED_ABOVE}) THEN 'not null' END,
            CASE a.attidentity WHEN 'a' THEN 'identity always' WHEN 'd' THEN 'identity by default' END,
            (SELECT pg_catalog.format('(%s start %s step %s min %s max %s cache %s cycle %s)', sc.relname, s.seqstart,
                                      s.seqincrement, s.seqmin, s.seqmax, s.seqcache, s.seqcycle)

@@ -219,7 +219,7 @@ export async function fill(
 ): Promise<void> {
   await db.query(
     `INSERT INTO ${table} (tenant_id, created_at, kind)
-     SELECT CASE WHEN extract(epoch FROM at)::bigint / 3600 % 3 = 0 THEN 'b' ELSE 'a' END, at, 'k' || extract(day FROM at)
+     SELECT CASE WHEN extract(epoch FROM at)::bigint / 86400 % 3 = 0 THEN 'b' ELSE 'a' END, at, 'k' || extract(day FROM at)
      FROM generate_series($1::timestamptz, $2::timestamptz, $3::int * interval '1 hour') at`,
     [span.from, span.to, span.hours ?? 12],
   );

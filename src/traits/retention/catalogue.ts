@@ -142,6 +142,16 @@ export async function keysOutOf(query: CatalogueQuery, quoted: string): Promise<
   return (await query<{ name: string }>(KEYS_OUT_SQL, [quoted])).map((row) => row.name);
 }
 
+const DEFAULTS_SQL = `
+  SELECT a.attname AS name FROM pg_catalog.pg_attribute a
+  WHERE a.attrelid = $1::text::pg_catalog.regclass AND a.attnum > 0 AND NOT a.attisdropped
+    AND a.atthasdef AND a.attgenerated = '' ORDER BY a.attnum`;
+
+/** Columns with a default: an archived one would keep a sequence or function from ever being dropped. */
+export async function defaultsOf(query: CatalogueQuery, quoted: string): Promise<readonly string[]> {
+  return (await query<{ name: string }>(DEFAULTS_SQL, [quoted])).map((row) => row.name);
+}
+
 /** A relation that moves along with its table, and the kind of name it has. */
 export interface Moving {
   readonly name: string;

@@ -9,6 +9,7 @@ import {
   type Attached,
   attachedTo,
   clashesIn,
+  defaultsOf,
   freeName,
   keysOutOf,
   pointingAt,
@@ -158,6 +159,8 @@ async function intoArchive(run: Run, unit: Unit): Promise<Unit> {
       await reopen(query, unit.table);
       for (const key of await keysOutOf(query, qualified(unit.table)))
         await query(`ALTER TABLE ${qualified(unit.table)} DROP CONSTRAINT ${ident(key)}`);
+      for (const column of await defaultsOf(query, qualified(unit.table)))
+        await query(`ALTER TABLE ${qualified(unit.table)} ALTER COLUMN ${ident(column)} DROP DEFAULT`);
       const table = await movedTo(query, unit.table, archive.schema);
       await attach(query, table, { parent: archive, from, to: instantOf(terms, unit.to) });
       for (const mending of await mendings(query, roles))
