@@ -32,7 +32,7 @@ export {
   virtual,
 } from './relation-facets.ts';
 export type { CommentTarget, Deferral, ExclusionOptions, TriggerOptions } from './relation-facets.ts';
-export { job, jobDefaults } from './job.ts';
+export { job, jobDefaults, PUT_BACK_SETTING } from './job.ts';
 export type * from './job.ts';
 export type * from './measure.ts';
 export { aboutAlert, aboutMetric, collectMeasures, engineWords } from './measures.ts';

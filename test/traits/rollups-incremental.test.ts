@@ -129,6 +129,32 @@ describe('before rows leave', () => {
     ).toEqual([{ late: 1, closed: '{["2026-10-01 00:00:00+00","2026-11-01 00:00:00+00")}' }]);
   });
 
+  test('rows put back from an archive are not counted again, unless an application says they are', async ({
+    db,
+  }) => {
+    const { roles } = await till(db);
+    const client = await session(db);
+    const before = await db.query(DAYS);
+    const back = "SELECT set_config('holdfast.put_back', 'on', true)";
+    await client.query(
+      `BEGIN; ${back}; ${SALES.replace(`, ('a', 4, '2026-11-02 00:00Z', 1, 'tea', 7)`, '')}; COMMIT`,
+    );
+    await settled(db);
+    expect(await db.query(DAYS)).toEqual(before);
+    await leave(db, { from: new Date('2026-10-01T00:00:00Z'), to: new Date('2026-11-01T00:00:00Z') });
+    await db.query(`DELETE FROM till.sales WHERE at < '2026-11-01Z'`);
+    await settled(db);
+    expect(await db.query(DAYS)).toEqual(before);
+    const app = await sessionAs(db, roles.app);
+    await asTenant(app, 'a', back);
+    await app.query(
+      `BEGIN; ${back}; SET LOCAL app.tenant = 'a'; INSERT INTO till.sales VALUES ('a', 9, '2026-10-01 11:00Z', 1, 'tea', 0); COMMIT`,
+    );
+    await settled(db);
+    expect((await db.query<{ n: number }>(DAYS))[0]?.n).toBe(4);
+    await db.query('DELETE FROM till.sales WHERE id = 9');
+  });
+
   test('by another column than the rollup goes by they may not leave', async ({ db }) => {
     await till(db);
     const to = new Date('2026-10-01T00:00:00Z');

@@ -1,6 +1,6 @@
 // Archived rows back into their own table: each part is in the archive or in the table, never in both, and a hold keeps
 // the next run from taking it again.
-import type { TaskContext } from '../../define/job.ts';
+import { PUT_BACK_SETTING, type TaskContext } from '../../define/job.ts';
 import { label, type RelationName } from '../../define/model.ts';
 import { mendings } from '../../define/protection.ts';
 import type { CatalogueQuery } from '../../define/trait.ts';
@@ -116,12 +116,16 @@ async function fileBack(
 const OWN_PATH_SQL = 'SET LOCAL search_path TO DEFAULT';
 const EXACT_PATH_SQL = 'SET LOCAL search_path TO pg_catalog';
 
+/** Whoever summed these rows up when they were there first must not do so again. */
+const PUT_BACK_SQL = `SELECT pg_catalog.set_config('${PUT_BACK_SETTING}', 'on', true)`;
+
 async function insertChecked(
   query: CatalogueQuery,
   of: { readonly into: Into; readonly rows: TextColumns; readonly key: readonly string[] },
 ): Promise<void> {
   const { into, rows, key } = of;
   await query(OWN_PATH_SQL);
+  await query(PUT_BACK_SQL);
   const inserted = await insertRows(query, into, { rows, skipThere: key.length > 0 });
   await query(EXACT_PATH_SQL);
   const wanted = contentOf(rows, into.columns, undefined);
@@ -243,6 +247,7 @@ async function rowsBack(run: Run, unit: Unit, archive: RelationName): Promise<nu
   await detach(run, unit.table, archive);
   return unfiltered(run, async (query) => {
     await query(`LOCK TABLE ${qualified(unit.table)} IN ACCESS EXCLUSIVE MODE`);
+    await query(PUT_BACK_SQL);
     const columns = terms.columns.filter((column) => column.generated === undefined);
     const list = columns.map((column) => ident(column.name)).join(', ');
     const [done] = await query<{ there: number; put: number }>(`

@@ -1,4 +1,5 @@
 // The trigger function of an incremental rollup: it writes what a statement changed into the queue, added up by key.
+import { PUT_BACK_SETTING } from '../../../define/job.ts';
 import { ident, literal, qualified } from '../../../sql.ts';
 import { objectName } from '../../name.ts';
 import { RAISED, type Routine } from '../function.ts';
@@ -8,7 +9,8 @@ import { fromClause, groupClause, namesOf, only, type Plan, whereClause } from '
 /**
  * Notes rows of a statement as changes to the figures of their keys, in the writer's transaction: what is rolled back
  * was never noted. It only adds rows to the queue, so writers never wait for each other here. A row that is deleted
- * from a closed range is not noted: it left, and what was summed up of it stays.
+ * from a closed range is not noted: it left, and what was summed up of it stays. Nor is one that is put back there by
+ * a maintenance session that says so: it was summed up when it was there first.
  */
 export function noteFunction(plan: Plan): Routine {
   const { options, of } = plan;
@@ -17,12 +19,22 @@ export function noteFunction(plan: Plan): Routine {
   const read = `SELECT closed INTO holdfast_shut FROM ${qualified(stateOf(of))} WHERE rollup = ${literal(of.name)};
     holdfast_shut := coalesce(holdfast_shut, '{}');`;
   const closing = plan.instant === undefined ? '' : `\n    ${read}`;
+  const member = `pg_has_role(session_user, ${literal(options.refreshedBy)}, 'MEMBER')`;
+  const back =
+    plan.instant === undefined
+      ? ''
+      : `  IF TG_OP = 'INSERT' AND current_setting(${literal(PUT_BACK_SETTING)}, true) = 'on' AND ${member} THEN
+    ${read}
+    ${insert(plan, { sign: '1', from: 'new_rows', where: shut })};
+    RETURN NULL;
+  END IF;
+`;
   const both = `(SELECT 1 AS holdfast_sign, entered.* FROM new_rows AS entered UNION ALL SELECT -1, gone.* FROM old_rows AS gone)`;
   const body = `#variable_conflict use_column
 DECLARE
   holdfast_shut tstzmultirange;
 BEGIN
-  IF TG_OP = 'INSERT' THEN
+${back}  IF TG_OP = 'INSERT' THEN
     ${insert(plan, { sign: '1', from: 'new_rows', where: [] })};
   ELSIF TG_OP = 'UPDATE' THEN${mixedUp(plan)}
     ${insert(plan, { sign: 'source.holdfast_sign', from: both, where: [], having: changed(plan) })};
