@@ -84,7 +84,7 @@ plain('no engine imports a trait or asks for one by name', () => {
     'g',
   );
   const offences: string[] = [];
-  for (const file of globSync('{define,build,use,server,ledger}/**/*.ts', { cwd: SRC })) {
+  for (const file of globSync('{define,build,keep,watch,use,server,ledger}/**/*.ts', { cwd: SRC })) {
     const code = readFileSync(join(SRC, file), 'utf8').replaceAll(/\/\*[^]*?\*\/|(^|\s)\/\/.*$/gm, '');
     offences.push(...[...code.matchAll(asked)].map(([found]) => `${file}: ${found}`));
   }
