@@ -1,6 +1,6 @@
 // Asks archived rows with PostgreSQL: they are loaded into a database made for the question and dropped after it.
 import { randomBytes } from 'node:crypto';
-import type { Client } from 'pg';
+import type { Client, QueryArrayConfig } from 'pg';
 import type { CatalogueQuery, Model } from '../define/index.ts';
 import { HoldfastError } from '../error.ts';
 import {
@@ -9,6 +9,7 @@ import {
   majorOf,
   serverVersion,
   SQLSTATE,
+  target,
   withClient,
   withDatabase,
 } from '../server/index.ts';
@@ -34,46 +35,49 @@ export interface Question {
  *   no database can be made for it
  */
 export async function askPostgres(question: Question): Promise<Answer> {
-  const server = await serverOf(question);
+  const local = LOCAL.includes(target(question.url).host);
+  const places = local ? [lent, own] : [own, lent];
+  for (const place of places) {
+    const answer = await place(question);
+    if (answer !== undefined) return answer;
+  }
+  throw new HoldfastError({
+    code: 'HF_ARCHIVE_ENGINE',
+    subject: 'archive query',
+    what: 'this role may not make a database on the target, and no server programs of its major are on this machine.',
+    fix: 'npm install @duckdb/node-api, or use a role with CREATEDB.',
+  });
+}
+
+const LOCAL = ['localhost', '127.0.0.1', '::1'];
+
+/** A database of the target; undefined where the role may not make one. */
+async function lent(question: Question): Promise<Answer | undefined> {
   const name = `holdfast_query_${randomBytes(6).toString('hex')}`;
-  try {
-    return await withClient(server.url, async (admin) => {
-      await make(admin, name);
-      try {
-        return await withClient(withDatabase(server.url, name), async (client) => ask(client, question));
-      } finally {
-        await admin.query(`DROP DATABASE IF EXISTS ${ident(name)} WITH (FORCE)`);
-      }
-    });
-  } finally {
-    await server.stop();
-  }
+  return withClient(question.url, async (admin) => {
+    try {
+      await admin.query(`CREATE DATABASE ${ident(name)} TEMPLATE template0 ENCODING 'UTF8'`);
+    } catch (error) {
+      if (isSqlstate(error, SQLSTATE.insufficientPrivilege)) return undefined;
+      throw error;
+    }
+    try {
+      return await withClient(withDatabase(question.url, name), async (client) => ask(client, question));
+    } finally {
+      await admin.query(`DROP DATABASE IF EXISTS ${ident(name)} WITH (FORCE)`);
+    }
+  });
 }
 
-async function serverOf({
-  url,
-}: Question): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
-  const major = await withClient(url, async (client) => majorOf(await serverVersion(client)));
+/** A server for this question alone, which spares the target; undefined where its programs are not on this machine. */
+async function own(question: Question): Promise<Answer | undefined> {
+  const major = await withClient(question.url, async (client) => majorOf(await serverVersion(client)));
   try {
-    return await embedded({ ephemeral: true, major });
+    const server = await embedded({ ephemeral: true, major });
+    return await withClient(server.url, async (client) => ask(client, question)).finally(server.stop);
   } catch (error) {
-    if (!(error instanceof HoldfastError) || error.code !== 'HF_NO_POSTGRES') throw error;
-    return { url, stop: async () => undefined };
-  }
-}
-
-async function make(admin: Client, name: string): Promise<void> {
-  try {
-    await admin.query(`CREATE DATABASE ${ident(name)} TEMPLATE template0 ENCODING 'UTF8'`);
-  } catch (error) {
-    if (!isSqlstate(error, SQLSTATE.insufficientPrivilege)) throw error;
-    throw new HoldfastError({
-      code: 'HF_ARCHIVE_ENGINE',
-      subject: 'archive query',
-      what: 'this role may not make a database on the target, and no server programs of its major are on this machine.',
-      fix: 'npm install @duckdb/node-api, or use a role with CREATEDB.',
-      cause: error,
-    });
+    if (error instanceof HoldfastError && error.code === 'HF_NO_POSTGRES') return undefined;
+    throw error;
   }
 }
 
@@ -88,13 +92,14 @@ async function ask(client: Client, question: Question): Promise<Answer> {
   await client.query('BEGIN READ ONLY');
   try {
     const text = { getTypeParser: () => (value: string) => value };
-    // With rowMode the statement goes by the extended protocol, which takes one statement alone.
-    const result = await client.query({
+    // The extended protocol takes one statement alone; the driver's types do not know the option.
+    const one: QueryArrayConfig & { readonly queryMode: 'extended' } = {
       text: question.statement,
-      values: [],
       rowMode: 'array',
       types: text,
-    });
+      queryMode: 'extended',
+    };
+    const result = await client.query(one);
     const rows = result.rows as (string | null)[][];
     const types = result.fields.map((field) => field.dataTypeID);
     return {

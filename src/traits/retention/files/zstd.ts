@@ -15,12 +15,15 @@ interface OwnZstd {
   readonly zstdDecompressSync?: (bytes: Uint8Array) => Buffer;
 }
 
-let ready: Promise<Zstd> | undefined;
+// A definition may load this module a second time beside the command line's. The library is one for both, and preparing
+// it anew while it works makes it fail, so whoever comes first prepares it for the process.
+const READY = Symbol.for('holdfast.zstd');
 
 /** The compressor of this process, prepared on first use. */
 export async function zstd(): Promise<Zstd> {
-  ready ??= prepare();
-  return ready;
+  const shared = globalThis as { [READY]?: Promise<Zstd> };
+  shared[READY] ??= prepare();
+  return shared[READY];
 }
 
 async function prepare(): Promise<Zstd> {
