@@ -98,5 +98,13 @@ describe('holdfast status', () => {
     const { watched } = JSON.parse(led.out) as { watched: { topic: string; late: boolean }[] };
     expect(watched.find(({ topic }) => topic === 'keeper')).toMatchObject({ subject: 'leads', late: false });
     expect(watched.filter((line) => line.late)).toEqual([]);
+    expect(led.code).toBe(0);
+    await db.query(
+      `INSERT INTO holdfast.job (definition, name, first_seen_at, last_due_at, served_due_at, failures, last_error)
+       SELECT 'cli', 'nightly', t, t, t, 2, 'out of order' FROM (SELECT clock_timestamp()) AS now (t)`,
+    );
+    const failing = await user.run(db.url, 'status');
+    expect(failing.code).toBe(3);
+    expect(failing.out).toContain('nightly failed 2 times: out of order');
   });
 });

@@ -1,9 +1,9 @@
 // holdfast status: what is applied here, what differs from the definition, what was cut off, what is late; changes nothing.
 import { drift, type Drift } from '../../build/index.ts';
-import { jobStatus } from '../../keep/index.ts';
+import { jobStatus, type JobStatus } from '../../keep/index.ts';
 import { runs, type Run } from '../../ledger/index.ts';
 import { withClient } from '../../server/index.ts';
-import { card, collect } from '../../watch/index.ts';
+import { card, collect, lateAfterSeconds } from '../../watch/index.ts';
 import { type Command, EXIT, flag, type Invocation } from '../command.ts';
 import { columns, counted, paint, progress, say } from '../output.ts';
 import { showJobs } from '../show-jobs.ts';
@@ -42,7 +42,10 @@ async function run(invocation: Invocation): Promise<number> {
     const watched = card(await collect(loaded.definition, place.url, { now }));
     const cutOff = history.find(({ state }) => state === 'applying' || state === 'rolling back');
     const clean =
-      found.differences.length === 0 && cutOff === undefined && watched.every((line) => !line.late);
+      found.differences.length === 0 &&
+      cutOff === undefined &&
+      jobs.every((one) => !needsLook(one)) &&
+      watched.every((line) => !line.late);
     if (flag(invocation, 'json')) {
       say(
         invocation.terminal,
@@ -57,6 +60,11 @@ async function run(invocation: Invocation): Promise<number> {
     }
     return clean ? EXIT.done : EXIT.differs;
   });
+}
+
+// As the alerts on the same job have it: a minute late is no reason to fail a script.
+function needsLook({ lateMs, failures }: JobStatus): boolean {
+  return lateMs > lateAfterSeconds * 1000 || failures > 0;
 }
 
 function showRuns(invocation: Invocation, history: readonly Run[]): void {
