@@ -1,6 +1,7 @@
 // Traps of scheduled jobs: what pg_cron does on a real server, and what the keeper does in its place.
 import { Client } from 'pg';
 import { expect } from 'vitest';
+import type { Definition } from '../../src/define/index.ts';
 import { jobStatus, openKeeper, runJob } from '../../src/keep/index.ts';
 import { withClient, withDatabase } from '../../src/server/index.ts';
 import { cronServer, noCron } from '../cluster/cron-server.ts';
@@ -9,6 +10,11 @@ import { clockAt, jobsOf } from '../keep/kit.ts';
 
 const MISSING = await noCron();
 const hourly = { schedule: { cron: '0 * * * *' } } as const;
+
+const making = (name: string, table: string): Definition =>
+  jobsOf({ 'create-partitions': { ...hourly, sql: `CREATE TABLE public.${table} ()` } }, name);
+
+const note = (what: string): string => `INSERT INTO public.notes (what) VALUES ('${what}')`;
 
 /** What the server says to a statement. */
 async function told(client: Pick<Client, 'query'>, sql: string): Promise<string> {
@@ -62,8 +68,6 @@ test.skipIf(MISSING !== undefined)(
 
 test('BX-17 two definitions in one database have a job of one name each, and both run', async ({ db }) => {
   const other = await db.another();
-  const making = (name: string, table: string) =>
-    jobsOf({ 'create-partitions': { ...hourly, sql: `CREATE TABLE public.${table} ()` } }, name);
   const clock = clockAt('2026-11-21T12:30:00Z');
   for (const definition of [making('catalogue', 'by_catalogue'), making('agents', 'by_agents')]) {
     await runJob(definition, other.url, 'create-partitions', { clock });
@@ -122,7 +126,6 @@ test('BX-33 jobs of one hour pile up as the documents have them; declared, each 
   db,
 }) => {
   const other = await db.another();
-  const note = (what: string) => `INSERT INTO public.notes (what) VALUES ('${what}')`;
   await other.query('CREATE TABLE public.notes (n int GENERATED ALWAYS AS IDENTITY, what text)');
   const definition = jobsOf(
     {
