@@ -1,43 +1,12 @@
-import { bigint, pgSchema, primaryKey, text, timestamp } from 'drizzle-orm/pg-core';
+import { bigint, foreignKey, primaryKey, text } from 'drizzle-orm/pg-core';
 import { expect } from 'vitest';
 import { database, type Definition } from '../../src/define/index.ts';
 import { job } from '../../src/define/job.ts';
-import { immutability, partitions, tenancy, type PartitionsOptions } from '../../src/traits/index.ts';
+import { immutability, partitions, tenancy } from '../../src/traits/index.ts';
 import { test, type TestDatabase } from '../cluster/index.ts';
 import { maintain, runJob } from './keeping.ts';
-import { refusal, settle, stand } from './stand.ts';
-
-const NOW = new Date('2026-11-21T12:00:00Z');
-const NEXT = new Date('2026-12-21T00:10:00Z');
-const instant = (name: string) => timestamp(name, { withTimezone: true });
-
-/** A definition of so many partitioned tables: `t01`, `t02` and so on. */
-function many(name: string, count: number, options: Partial<PartitionsOptions> = {}) {
-  const schema = pgSchema(name);
-  const tables = Array.from({ length: count }, (_, at) =>
-    schema.table(
-      `t${String(at + 1).padStart(2, '0')}`,
-      {
-        tenantId: text('tenant_id').notNull(),
-        id: bigint({ mode: 'number' }).notNull(),
-        at: instant('at').notNull(),
-      },
-      (t) => [primaryKey({ columns: [t.tenantId, t.id, t.at] })],
-    ),
-  );
-  const traits = tables.map((table) => partitions(table, { by: 'at', every: 'month', ahead: 1, ...options }));
-  return {
-    schema,
-    tables,
-    traits,
-    named: { schema, ...Object.fromEntries(tables.map((one, at) => [`t${at}`, one])) },
-  };
-}
-
-function defined(name: string, count = 1, options: Partial<PartitionsOptions> = {}): Definition {
-  const { named, traits } = many(name, count, options);
-  return database(name, { tables: named, traits });
-}
+import { defined, instant, many, NEXT, NOW, waiting } from './many-tables.ts';
+import { settle, stand } from './stand.ts';
 
 const BOUNDS_SQL = `SELECT p.relname || ' ' || c.relname || ' ' || pg_get_expr(c.relpartbound, c.oid) AS line
   FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent
@@ -236,6 +205,41 @@ test('after a pause of half a year no hole is left behind, and a clock that step
     FROM generate_series(0, (212 + 30) * 2 - 1) n`);
 });
 
+test('a statement that locks more than its table has no longer than one lock, all of its waits together', async ({
+  db,
+}) => {
+  const { schema, tables } = many('keys', 1);
+  const owners = schema.table(
+    'owners',
+    { tenantId: text('tenant_id').notNull(), id: bigint({ mode: 'number' }).notNull() },
+    (t) => [primaryKey({ columns: [t.tenantId, t.id] })],
+  );
+  const rows = schema.table(
+    'rows',
+    { tenantId: text('tenant_id').notNull(), owner: bigint({ mode: 'number' }), at: instant('at').notNull() },
+    (t) => [foreignKey({ columns: [t.tenantId, t.owner], foreignColumns: [owners.tenantId, owners.id] })],
+  );
+  const definition = database('keys', {
+    tables: { schema, plain: tables[0], owners, rows },
+    traits: [rows, tables[0] ?? rows].map((table) =>
+      partitions(table, { by: 'at', every: 'month', ahead: 1 }),
+    ),
+  });
+  await stand(db, definition, NOW);
+  await db.query(`CREATE TABLE keys.seen (partition text, timeout text);
+    CREATE FUNCTION keys.note() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+      INSERT INTO keys.seen VALUES ((SELECT min(object_identity) FROM pg_event_trigger_ddl_commands()), current_setting('statement_timeout')); END $$;
+    CREATE EVENT TRIGGER note ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION keys.note()`);
+  const { session, client } = await maintain(db, { now: NEXT, lockTimeoutMs: 1500 });
+  await runJob(definition, 'partitions', { session, now: NEXT });
+  expect(await db.query('SELECT * FROM keys.seen ORDER BY 1')).toEqual([
+    { partition: 'keys.rows_y2027m01', timeout: '1500ms' },
+    { partition: 'keys.t01_y2027m01', timeout: '0' },
+  ]);
+  expect((await client.query('SHOW statement_timeout')).rows).toEqual([{ statement_timeout: '0' }]);
+  await db.query('DROP EVENT TRIGGER note');
+});
+
 test('two keepers at once, and one that was overtaken after it had read: each partition is there once', async ({
   db,
 }) => {
@@ -278,10 +282,7 @@ test('a session that is ended between CREATE and ATTACH leaves nothing, and the 
   await holder.query('BEGIN; LOCK TABLE cut.t01 IN SHARE UPDATE EXCLUSIVE MODE');
   client.on('error', () => undefined);
   const running = runJob(definition, 'partitions', { session, now: NEXT });
-  const waits = `SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%ATTACH PARTITION%' AND datname = current_database()`;
-  let pid: number | undefined;
-  for (let tries = 0; tries < 500 && pid === undefined; tries += 1)
-    pid = (await db.query<{ pid: number }>(waits))[0]?.pid;
+  const pid = await waiting(db, 'ATTACH PARTITION');
   await db.query('SELECT pg_terminate_backend($1)', [pid]);
   const [outcome] = Object.values(await running);
   expect(outcome).toBeInstanceOf(Error);
@@ -369,97 +370,4 @@ test('a partition is mended to its table: row security, policies, TRUNCATE trigg
     'partitions of mend.t01': {},
     'partitions of mend.t02': {},
   });
-});
-
-const HOT: Partial<PartitionsOptions> = {
-  from: '2026-09-01',
-  hot: {
-    newest: 2,
-    indexes: [
-      { name: 'recent', on: ['tenant_id', 'at'] },
-      { name: 'once', on: ['id', 'at'], unique: true },
-    ],
-  },
-};
-const HOT_SQL = `SELECT c.relname AS name, x.indisvalid AS valid FROM pg_class c JOIN pg_index x ON x.indexrelid = c.oid
-  WHERE c.relnamespace = $1::text::regnamespace AND c.relname ~ '(recent|once)$' ORDER BY 1`;
-
-test('hot indexes move on with the months, and what a cut-off build left is built anew', async ({ db }) => {
-  const definition = defined('hot', 1, HOT);
-  await stand(db, definition, NOW);
-  const { session, client } = await maintain(db, { now: NEXT });
-  await runJob(definition, 'partitions', { session, now: NEXT });
-  await db.query(
-    `UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'hot.t01_y2026m11_recent'::regclass`,
-  );
-  const done = await runJob(definition, 'hot-indexes', { session, now: NEXT });
-  expect(done).toEqual({
-    'hot indexes of hot.t01': {
-      what: [
-        'index t01_y2026m10_recent on hot.t01_y2026m10',
-        'index t01_y2026m10_once on hot.t01_y2026m10',
-        'index t01_y2026m11_recent on hot.t01_y2026m11',
-      ].join('; '),
-    },
-  });
-  expect(await db.query(HOT_SQL, ['hot'])).toEqual(
-    ['2026m11', '2026m12', '2027m01'].flatMap((month) => [
-      { name: `t01_y${month}_once`, valid: true },
-      { name: `t01_y${month}_recent`, valid: true },
-    ]),
-  );
-  expect(await runJob(definition, 'hot-indexes', { session, now: NEXT })).toEqual({
-    'hot indexes of hot.t01': {},
-  });
-  expect((await client.query('SHOW lock_timeout')).rows).toEqual([{ lock_timeout: '1s' }]);
-});
-
-test('a hot index that cannot be built leaves nothing invalid behind and says why; the other is built', async ({
-  db,
-}) => {
-  const definition = defined('clash', 1, { ...HOT, from: '2026-11-01' });
-  await stand(db, definition, NOW);
-  await db.query(`DROP INDEX clash.t01_y2026m11_once, clash.t01_y2026m11_recent;
-    INSERT INTO clash.t01 VALUES ('a', 1, '2026-11-05'), ('b', 1, '2026-11-05')`);
-  const { session } = await maintain(db, { now: NOW });
-  const outcome = await runJob(definition, 'hot-indexes', { session, now: NOW });
-  expect(outcome['hot indexes of clash.t01']).toMatchObject({
-    code: 'HF_PARTITION_REFUSED',
-    subject: 'index t01_y2026m11_once on clash.t01_y2026m11',
-    what: 'PostgreSQL refused it: could not create unique index "t01_y2026m11_once".',
-  });
-  expect(
-    (await db.query<{ name: string; valid: boolean }>(HOT_SQL, ['clash'])).map(
-      ({ name, valid }) => `${name} ${valid}`,
-    ),
-  ).toEqual(['t01_y2026m11_recent true', 't01_y2026m12_once true', 't01_y2026m12_recent true']);
-});
-
-test('statistics of the whole table are gathered, which autovacuum never does; a skipped ANALYZE is an error', async ({
-  db,
-}) => {
-  const definition = defined('stats');
-  await stand(db, definition, NOW);
-  await db.query(`INSERT INTO stats.t01 SELECT 'a', n, '2026-11-05' FROM generate_series(1, 500) n`);
-  const known = (): Promise<unknown[]> =>
-    db.query(
-      `SELECT count(*)::int AS n FROM pg_stats WHERE schemaname = 'stats' AND tablename = 't01' AND inherited`,
-    );
-  await db.query('VACUUM ANALYZE stats.t01_y2026m11');
-  expect(await known()).toEqual([{ n: 0 }]);
-  const { session } = await maintain(db, { now: NOW });
-  expect(await runJob(definition, 'analyze', { session, now: NOW })).toEqual({
-    'statistics of stats.t01': { what: 'analyzed stats.t01' },
-  });
-  expect(await known()).toEqual([{ n: 3 }]);
-  const stranger = db.role('stranger');
-  await db.query(`CREATE ROLE "${stranger}"; GRANT USAGE ON SCHEMA stats TO "${stranger}"`);
-  const without = await maintain(db, { now: NOW, prepare: `SET ROLE "${stranger}"` });
-  expect(
-    (await runJob(definition, 'analyze', { session: without.session, now: NOW }))['statistics of stats.t01'],
-  ).toMatchObject({
-    code: 'HF_PARTITION_ANALYZE',
-    what: 'PostgreSQL skipped it: the role of the keeper may not analyze it.',
-  });
-  expect((await refusal(without.client.query('SELECT * FROM stats.t01'))).code).toBe('42501');
 });
