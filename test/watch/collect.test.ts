@@ -1,4 +1,6 @@
 // One look at a real database: what each state of the ledger gives, and that nothing hides anything else.
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { Client } from 'pg';
 import { describe, expect } from 'vitest';
 import type { Sample, WatchContext } from '../../src/define/measure.ts';
@@ -357,6 +359,49 @@ describe('whoever looks', () => {
       expect(about(found, 'build')).toEqual({ [`build_info ${release} shop`]: 1 });
       expect(JSON.stringify(found)).not.toContain('another-secret');
     }
+  });
+
+  test('a server that accepts and never answers does not hold a look for longer than it may take', async () => {
+    const silent = createServer(() => undefined).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const from = performance.now();
+    const found = await collect(watched(sized('a')), `postgres://u:${password}@127.0.0.1:${port}/d`, {
+      now: NOW,
+      budgetMs: 300,
+    });
+    expect(performance.now() - from).toBeLessThan(2_000);
+    expect(new Set(found.notes.map(({ code }) => code))).toEqual(new Set(['HF_CONNECT']));
+    expect(about(found, 'database_up')).toEqual({ database_up: 0 });
+    silent.close();
+  });
+
+  test('a server that stops answering in the middle is cut off when the time is over', async ({ db }) => {
+    const { hostname, port } = new URL(db.url);
+    const relay = createServer((socket) => {
+      const server = connect(Number(port), hostname);
+      socket.on('error', () => server.destroy());
+      socket.on('close', () => server.destroy());
+      server.on('data', (chunk) => socket.write(chunk));
+      socket.on('data', (chunk) => {
+        if (chunk.includes('the last words')) socket.pause();
+        else server.write(chunk);
+      });
+    }).listen(0, '127.0.0.1');
+    await once(relay, 'listening');
+    const url = new URL(db.url);
+    url.hostname = '127.0.0.1';
+    url.port = String((relay.address() as AddressInfo).port);
+    const mute = watching('mute', {}, async ({ query }) => {
+      await query(`SELECT 'the last words'`);
+      return [];
+    });
+    const from = performance.now();
+    const found = await collect(watched(sized('a'), mute, sized('b')), url.href, { now: NOW, budgetMs: 700 });
+    expect(performance.now() - from).toBeLessThan(3_000);
+    expect(about(found, 'sizes')).toEqual({ 'sizes_bytes a': 1 });
+    expect(found.notes.map(({ collector }) => collector)).toEqual(['mute', 'sizes']);
+    relay.close();
   });
 
   test('may bring a session, which is left as it was', async ({ db }) => {
