@@ -3,11 +3,13 @@
 import { parseArgs } from 'node:util';
 import { describeMachine, openServer } from './machine.ts';
 import type { Comparison, Part, Report } from './measure.ts';
+import * as archive from './archive.ts';
 import * as lapse from './lapse.ts';
 import * as keepWriters from './keep-writers.ts';
 import * as partman from './partman.ts';
 import * as plan from './plan.ts';
 import * as retention from './retention.ts';
+import * as rollup from './rollup.ts';
 import * as session from './session.ts';
 import * as validahub from './validahub.ts';
 import * as validahubRules from './validahub-rules.ts';
@@ -16,6 +18,8 @@ const PARTS: readonly Part[] = [
   session,
   plan,
   retention,
+  archive,
+  rollup,
   lapse,
   validahub,
   validahubRules,
