@@ -8,7 +8,7 @@ import { type Attached, attachedTo } from './catalogue.ts';
 import { holdsNow, isHeld } from './holds.ts';
 import { begin, leave } from './leave.ts';
 import { receive } from './receive.ts';
-import { countPointedAt, type Leaving, moveRows, oldestRow } from './rows.ts';
+import { countPointedAt, type Leaving, moveRows, oldestRow, staying } from './rows.ts';
 import { attempt, closeRun, count, openRun, type Run, stopping, unfiltered, unitsNow } from './run.ts';
 import { type Asked, onlineUntil, type Terms, termsOf } from './terms.ts';
 import { RESTING, type State, subjectOf, TALLY, tallyOf, timeOf, type Unit } from './unit.ts';
@@ -149,7 +149,8 @@ async function rowsLeave(run: Run): Promise<void> {
   if (archive === undefined) await moveRows(run, leaving);
   else await periodByPeriod(run, { leaving, archive, oldest });
   const referenced = await countPointedAt(run, leaving);
-  if (referenced > 0) run.told.lines.push(`${referenced} rows stay: other rows point at them`);
+  if (referenced > 0)
+    run.told.lines.push(`${staying(referenced)}: other rows point at ${referenced === 1 ? 'it' : 'them'}`);
   await context.session.transaction((query) => count(run, query, { referenced }));
 }
 

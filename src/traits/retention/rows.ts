@@ -62,6 +62,11 @@ export async function moveRows(run: Run, leaving: Leaving): Promise<number> {
   return moved;
 }
 
+/** `1 row stays`, `2 rows stay`. */
+export function staying(rows: number): string {
+  return rows === 1 ? '1 row stays' : `${rows} rows stay`;
+}
+
 /** How many rows are old enough and stay because others point at them. */
 export async function countPointedAt(run: Run, leaving: Leaving): Promise<number> {
   const { session } = run.context;

@@ -4,7 +4,7 @@ import { label, type Model } from '../../define/model.ts';
 import { ident, qualified } from '../../sql.ts';
 import { attachedTo, pointingAt } from './catalogue.ts';
 import { type Hold, heldRows, holdsAmong } from './holds.ts';
-import { unpointed } from './rows.ts';
+import { staying, unpointed } from './rows.ts';
 import { archivedUntil, type Asked, instantOf, onlineUntil, type Terms, termsOf } from './terms.ts';
 import { RESTING, tallyOf, timeOf, type Unit, unitsOf } from './unit.ts';
 
@@ -204,8 +204,12 @@ function card(samples: readonly Sample[], terms: Terms): readonly CardLine[] {
     `${terms.online.text} online, ${exact}`,
     ...(value(OVERDUE) > LATE_S ? [`oldest row ${days(value(OVERDUE))} past its day`] : []),
     ...(value(STUCK) > DAY_S ? [`a part is stuck for ${days(value(STUCK))}`] : []),
-    ...(value(REFERENCED) > 0 ? [`${value(REFERENCED)} rows stay because others point at them`] : []),
-    ...(value(HOLDS) > 0 ? [`${value(HOLDS)} legal holds`] : []),
+    ...(value(REFERENCED) > 0
+      ? [
+          `${staying(value(REFERENCED))} because other rows point at ${value(REFERENCED) === 1 ? 'it' : 'them'}`,
+        ]
+      : []),
+    ...(value(HOLDS) > 0 ? [`${value(HOLDS)} legal ${value(HOLDS) === 1 ? 'hold' : 'holds'}`] : []),
   ];
   const lines: CardLine[] = [
     {
