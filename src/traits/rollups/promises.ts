@@ -36,6 +36,8 @@ export function viewPromises(model: Model, of: RelationName, options: RollupsOpt
 export function countPromises(model: Model, of: RelationName, options: IncrementalOptions): Promised {
   const plan = planOf(model, of, options);
   if (plan === undefined) return {};
+  const joined =
+    options.reads?.map(relationOf) ?? model.tables.filter((one) => mentions(options.join ?? '', one));
   return {
     sums: [
       {
@@ -43,9 +45,29 @@ export function countPromises(model: Model, of: RelationName, options: Increment
         job: options.job ?? ROLLUP_JOB,
         kept: keptSql(plan),
         of: 'ever',
-        reads: [plan.source],
-        recomputed: (source) => recomputedSql(plan, source(plan.source)),
+        reads: [plan.source, ...joined],
+        recomputed: (source) => {
+          const join =
+            options.join && joined.reduce((text, one) => readFrom(text, one, source(one)), options.join);
+          const over = { ...plan, options: { ...options, ...(join !== undefined && { join }) } };
+          return recomputedSql(over, source(plan.source));
+        },
       },
     ],
   };
+}
+
+/** The text with another relation in the place of one: its name with its schema, quoted or not. What it joins may have left too. */
+function readFrom(text: string, of: RelationName, relation: string): string {
+  const named = new RegExp(
+    String.raw`(?<![\p{L}\p{N}_$".])${word(of.schema)}\.${word(of.name)}(?![\p{L}\p{N}_$"])`,
+    'giu',
+  );
+  return text.replaceAll(named, () => relation);
+}
+
+/** A name as it may stand in SQL, for a regular expression. */
+function word(name: string): string {
+  const escaped = name.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+  return String.raw`(?:"${escaped}"|${escaped})`;
 }
