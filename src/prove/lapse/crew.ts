@@ -27,6 +27,7 @@ interface Member {
   readonly relay: Relay | undefined;
 }
 
+const REMEMBERED_TICKS = 8;
 // Longer than any lease, in steps as keepers tick when nothing is due.
 const TAKEOVER_STEPS = 20;
 const TAKEOVER_STEP_MS = 15_000;
@@ -47,8 +48,8 @@ export class Crew {
   readonly #jobs: JobBook;
   #members: Member[] = [];
   #named = 0;
-  /** Statements of the last tick with work in it: what a kill is aimed into. */
-  #statements = 1;
+  /** Statements of the last ticks, a few days of them: what a kill is aimed into. */
+  #statements: number[] = [1];
   ticks = 0;
   kills = 0;
 
@@ -75,7 +76,7 @@ export class Crew {
   async #tickAll(): Promise<void> {
     const before = this.#count();
     await this.#whileTimePasses(Promise.all(this.#members.map(({ keeper }) => keeper.tick())));
-    this.#statements = Math.max(1, this.#count() - before);
+    this.#statements = [...this.#statements.slice(1 - REMEMBERED_TICKS), this.#count() - before];
   }
 
   // Whoever pauses while keepers work sleeps on the moved clock, which then runs, faster than real time.
@@ -100,7 +101,7 @@ export class Crew {
     const { random, clock } = this.#request;
     const at = clock.now();
     // The leader is the one that does the work; the others are behind relays too, and any of them may be hit.
-    const cut = { statement: between(random, 1, this.#statements), given: random() < 0.5 };
+    const cut = { statement: between(random, 1, Math.max(1, ...this.#statements)), given: random() < 0.5 };
     const [leader, ...others] = this.#members;
     if (leader?.relay === undefined) return;
     const { keeper, relay } = leader;

@@ -37,11 +37,9 @@ const EXECUTE = 0x45;
 export async function openRelay(url: string): Promise<Relay> {
   const sockets = new Set<Socket>();
   let armed: { left: number; readonly given: boolean; readonly onCut: () => void } | undefined;
-  const cutAll = (): void => {
-    const { onCut } = armed ?? {};
-    armed = undefined;
+  const cutAll = (onCut: () => void): void => {
     for (const socket of sockets) socket.destroy();
-    onCut?.();
+    onCut();
   };
   let count = 0;
   const statement = (message: Buffer, server: Socket): void => {
@@ -49,9 +47,11 @@ export async function openRelay(url: string): Promise<Relay> {
     if (armed === undefined || !isStatement(message)) return void server.write(message);
     armed.left -= 1;
     if (armed.left > 0) return void server.write(message);
-    if (!armed.given) return cutAll();
+    const { given, onCut } = armed;
+    armed = undefined;
+    if (!given) return cutAll(onCut);
     // With a simple query the server begins at once; an extended one needs the Sync that follows Execute.
-    server.write(message[0] === EXECUTE ? Buffer.concat([message, SYNC]) : message, cutAll);
+    server.write(message[0] === EXECUTE ? Buffer.concat([message, SYNC]) : message, () => cutAll(onCut));
   };
   const listener = createServer((client) => {
     const server = dial(url);
@@ -60,7 +60,12 @@ export async function openRelay(url: string): Promise<Relay> {
     server.on('close', () => client.destroy());
     server.pipe(client);
     const split = splitter((message) => statement(message, server));
-    client.on('data', (chunk) => split(chunk));
+    // Together, as they came: one by one each would wait for the acknowledgement of the last.
+    client.on('data', (chunk) => {
+      server.cork();
+      split(chunk);
+      server.uncork();
+    });
   });
   const port = await listen(listener);
   const through = new URL(url);
@@ -92,6 +97,7 @@ function isStatement(message: Buffer): boolean {
 
 function hold(socket: Socket, sockets: Set<Socket>): void {
   sockets.add(socket);
+  socket.setNoDelay(true);
   socket.on('close', () => sockets.delete(socket));
   // A relay has nobody to report a broken connection to; both ends see it end.
   socket.on('error', () => undefined);

@@ -9,7 +9,7 @@ import { SimulatedClock } from './clock.ts';
 import { openCrew, type Crew } from './crew.ts';
 import { withPlace, type Place } from './place.ts';
 import { promisesOf } from './promises.ts';
-import { seeded, type Random } from './random.ts';
+import { between, seeded, type Random } from './random.ts';
 import { queryOf, Replay, type Failure } from './replay.ts';
 import type { Lapse } from './report.ts';
 import type { Finding } from './residence.ts';
@@ -79,7 +79,7 @@ export async function lapse(definition: Definition, traffic: Traffic, options: L
         from,
         rowsPerDay,
       });
-      const course = new Course({ options, place, replay, clock, crew, users, random });
+      const course = new Course({ options, place, replay, clock, crew, users });
       const failures = await course.run();
       return {
         definition: definition.name,
@@ -141,17 +141,19 @@ interface CourseGround {
   readonly crew: Crew;
   /** The session the traffic writes through. */
   readonly users: Client;
-  readonly random: Random;
 }
 
 /** One replay from its first day to its last, with the trouble its variant brings. */
 class Course {
   readonly #ground: CourseGround;
   readonly marks: Mark[] = [];
+  readonly #chance: Random;
+  #killDay: number | undefined;
   days = 0;
 
   constructor(ground: CourseGround) {
     this.#ground = ground;
+    this.#chance = seeded(ground.options.seed ^ 0xfa17);
   }
 
   async run(): Promise<readonly Failure[]> {
@@ -173,11 +175,12 @@ class Course {
     const { options, replay, crew, clock } = this.#ground;
     await this.#trouble(day);
     const findings: Finding[] = [];
-    const { killEveryDays, back } = options.variant;
+    const { back } = options.variant;
+    const dies = this.#dies(day);
     const ticksAt = options.ticksAt ?? lapseDefaults.ticksAt;
     for (const [at, hour] of ticksAt.entries()) {
       findings.push(...(await this.#pass(new Date(options.from.getTime() + day * DAY_MS + hour * HOUR_MS))));
-      const kill = at === 0 && killEveryDays !== undefined && day % killEveryDays === killEveryDays - 1;
+      const kill = at === 0 && dies;
       if (kill) this.marks.push({ from: clock.now(), text: 'keeper killed' });
       await crew.tick(kill);
       if (at !== 0 || back === undefined || day % back.everyDays !== back.everyDays - 1) continue;
@@ -188,6 +191,14 @@ class Course {
     findings.push(...crew.check());
     findings.push(...(await replay.check(day)));
     return findings;
+  }
+
+  // One day of each stretch, drawn when the stretch begins.
+  #dies(day: number): boolean {
+    const every = this.#ground.options.variant.killEveryDays;
+    if (every === undefined) return false;
+    if (day % every === 0) this.#killDay = day + between(this.#chance, 0, every - 1);
+    return day === this.#killDay;
   }
 
   async #pass(to: Date): Promise<readonly Finding[]> {

@@ -96,12 +96,12 @@ export class Replay {
   async pass(to: Date): Promise<readonly Finding[]> {
     const { traffic, context, clock, random, rowsPerDay, from: began } = this.#ground;
     const from = clock.now();
-    const findings: Finding[] = [];
     const stretch = { began, from, to, rowsPerDay, touchDays: TOUCH_DAYS, random };
-    for (const slice of slicesOf(stretch)) {
-      const written = await traffic.write(context, slice);
-      findings.push(...(await this.#book(written, slice.touchFrom)));
-    }
+    const slices = slicesOf(stretch);
+    const written: Written[] = [];
+    for (const slice of slices) written.push(...(await traffic.write(context, slice)));
+    const since = slices[0]?.touchFrom;
+    const findings = since === undefined ? [] : await this.#book(written, since);
     clock.pass(Math.max(0, to.getTime() - from.getTime()));
     this.#wroteAt = to;
     return findings;
