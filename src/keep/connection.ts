@@ -119,7 +119,8 @@ export async function cancelStatement({ client }: Worker): Promise<void> {
     ? { path: `${client.host}/.s.PGSQL.${client.port}` }
     : { host: client.host, port: client.port };
   await new Promise<void>((done) => {
-    const socket = createConnection(where, () => socket.end(request));
+    // The server closes it when the request has gone on its way; a pooler needs it open until then.
+    const socket = createConnection(where, () => socket.write(request));
     socket.setTimeout(CANCEL_MS, () => socket.destroy());
     socket.on('error', () => undefined);
     socket.on('close', () => done());
