@@ -1,13 +1,15 @@
-// npm run validahub -- check FILE --rules rules.yaml --out corrected.csv
-// Exit codes: 0 no row has errors, 1 some rows have, 2 the file could not be checked.
+// npm run validahub -- check FILE --rules rules.yaml --out corrected.csv, and the commands of commands.ts
+// Exit codes: 0 done (check: no row has errors), 1 some rows have errors, 2 it could not be done.
 import { parseArgs } from 'node:util';
 import { HoldfastError } from 'holdfast';
 import { check, readInput, type Checked } from './check.ts';
+import { COMMANDS, readCommand, runCommand } from './commands.ts';
 import { openHome, type Home } from './home.ts';
 import { renderReport } from './rules/render.ts';
 import { progressLine, type ProgressLine } from './progress.ts';
 
 const HELP = `Usage: npm run validahub -- check FILE --rules RULES --out CORRECTED
+       npm run validahub -- COMMAND
 
 Checks a catalogue (CSV with a header: , ; | # or tab; UTF-8 or Latin-1) against a rule file,
 reports what breaks per rule, and writes the corrected catalogue.
@@ -19,11 +21,18 @@ reports what breaks per rule, and writes the corrected catalogue.
   --by NAME         a pseudonym for the audit trail (default cli)
   --json            the report as JSON on standard output
 
+Commands, each with --tenant, --by and --json:
+
+${Object.values(COMMANDS)
+  .map(({ usage, summary }) => `  ${usage}\n      ${summary}`)
+  .join('\n')}
+
 The database is an embedded PostgreSQL in ./.holdfast, or the one DATABASE_URL names
 (then VALIDAHUB_APP_URL says how the application logs in).
-Exit code: 0 no row has errors, 1 some rows have, 2 the file could not be checked.
+Exit code: 0 done (check: no row has errors), 1 some rows have errors, 2 it could not be done.
 `;
 
+const SURROUNDINGS = { cwd: process.cwd(), env: process.env, now: () => new Date() };
 const EXIT = { clean: 0, errors: 1, failed: 2 } as const;
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
@@ -34,6 +43,29 @@ process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
 });
 
 async function main(args: string[]): Promise<number> {
+  const [name = ''] = args;
+  return Object.hasOwn(COMMANDS, name) ? command(name, args.slice(1)) : checkFile(args);
+}
+
+async function command(name: string, args: string[]): Promise<number> {
+  const { json, ...asked } = readCommand(name, args);
+  const line = progressLine(process.stderr);
+  try {
+    const home = await openHome({ ...SURROUNDINGS, onStage: line.show });
+    try {
+      const { value, lines } = await runCommand(home.hub, name, asked);
+      line.end();
+      say(json ? JSON.stringify(value) : lines.join('\n'));
+      return EXIT.clean;
+    } finally {
+      await home.leave();
+    }
+  } finally {
+    line.end();
+  }
+}
+
+async function checkFile(args: string[]): Promise<number> {
   const asked = read(args);
   if (asked === 'help') {
     process.stdout.write(HELP);
@@ -111,12 +143,7 @@ async function run(asked: Asked, line: ProgressLine): Promise<{ checked: Checked
   const { out, channel, tenant, by } = asked;
   const input = await readInput(asked);
   try {
-    const home = await openHome({
-      cwd: process.cwd(),
-      env: process.env,
-      now: () => new Date(),
-      onStage: line.show,
-    });
+    const home = await openHome({ ...SURROUNDINGS, onStage: line.show });
     try {
       const checked = await check(home.hub, {
         input,

@@ -43,3 +43,4 @@ export {
   type RuleEffect,
 } from './effectiveness.ts';
 export { endShadow, type ShadowEnd } from './shadow.ts';
+export { waitingCorrections, type WaitingCorrection } from './waiting.ts';
