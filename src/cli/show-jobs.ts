@@ -74,9 +74,13 @@ function what(event: KeepEvent): string {
       return sayRun(event.report);
     case 'skipped':
       return `${event.job} passed over: nobody was there at ${event.dueAt.toISOString()}`;
+    case 'registered':
+      return `pg_cron runs ${list(event.jobs)}; the keeper ${list(event.kept.map(({ job, why }) => `${job} (${why})`))}`;
     case 'trouble':
       return `trouble: ${event.error}${event.retryMs > 0 ? `; again in ${event.retryMs / 1_000} s` : ''}`;
     default:
       return 'stopped; the lead is given back';
   }
 }
+
+const list = (items: readonly string[]): string => (items.length === 0 ? 'nothing' : items.join(', '));

@@ -1,8 +1,11 @@
 // Keepers: one that is told when to look, and one that looks by itself until it is stopped.
 import type { Definition } from '../define/index.ts';
+import { HoldfastError } from '../error.ts';
+import { target } from '../server/index.ts';
 import { openEngine, type Engine } from './engine.ts';
 import { isConnectionLost, sayError } from './failure.ts';
 import { settle, type KeepOptions, type Settings } from './options.ts';
+import { registerCron, splitForCron } from './pg-cron.ts';
 import type { RunReport, TickReport } from './report.ts';
 import { checkSchedules } from './schedule.ts';
 
@@ -31,7 +34,8 @@ export async function openKeeper(
 ): Promise<Keeper> {
   checkSchedules(definition);
   const settings = settle(options);
-  const engine = await openEngine({ definition, url, settings, as: 'keeper' });
+  const without = await delegate(definition, url, { options, settings });
+  const engine = await openEngine({ definition, url, settings, as: 'keeper', without });
   return {
     tick: async () => tick(engine, settings),
     stop: async () => engine.stop(),
@@ -82,6 +86,26 @@ async function onceMore<T>(engine: Engine, work: () => Promise<T>): Promise<T> {
   }
 }
 
+// Gives the names of the jobs that pg_cron runs.
+async function delegate(
+  definition: Definition,
+  url: string,
+  { options, settings }: { readonly options: KeepOptions; readonly settings: Settings },
+): Promise<ReadonlySet<string>> {
+  if (options.scheduler === undefined) return new Set();
+  if (options.scheduler === 'keeper') {
+    await registerCron(definition, url, []).catch((error: unknown) => {
+      if (!(error instanceof HoldfastError && error.code === 'HF_CRON_MISSING')) throw error;
+    });
+    return new Set();
+  }
+  const { entries, kept } = splitForCron(definition, target(url).database);
+  await registerCron(definition, url, entries);
+  const jobs = [...new Set(entries.map((entry) => entry.job))];
+  settings.emit({ kind: 'registered', jobs, kept, at: settings.clock.now() });
+  return new Set(jobs);
+}
+
 const LONGEST_BACK_OFF_MS = 30_000;
 const FIRST_BACK_OFF_MS = 500;
 
@@ -89,13 +113,15 @@ const FIRST_BACK_OFF_MS = 500;
  * Keeps a database until `options.signal` aborts: takes the lead or waits for it, and runs jobs when they are due.
  * A lost connection, a server that restarts and a task that fails do not end it.
  * @param url the database; a direct connection is best, see the guide
- * @throws DefinitionError with HF_CRON findings; HoldfastError as `connect` and the ledger's `migrate` at its start
+ * @throws DefinitionError with HF_CRON findings; HoldfastError as `connect` and the ledger's `migrate` at its start;
+ *   HF_CRON_MISSING, HF_CRON_TAKEN where jobs shall go to pg_cron
  */
 export async function keep(definition: Definition, url: string, options: KeepOptions = {}): Promise<void> {
   checkSchedules(definition);
   const settings = settle(options);
   const signal = options.signal ?? new AbortController().signal;
-  const engine = await openEngine({ definition, url, settings, as: 'keeper' });
+  const without = await delegate(definition, url, { options, settings });
+  const engine = await openEngine({ definition, url, settings, as: 'keeper', without });
   // A run's end may free the next of its group, so it wakes the loop.
   const pollMs = Math.max(20, Math.min(1_000, settings.leaseMs / 5));
   let following: string | undefined;

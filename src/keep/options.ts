@@ -17,6 +17,11 @@ export interface KeepOptions {
   readonly lockTimeoutMs?: number;
   /** How many jobs may run side by side. */
   readonly parallel?: number;
+  /**
+   * `pg_cron`: jobs that are SQL alone are registered with pg_cron, and the keeper leaves them to it. `keeper`: entries
+   * that were registered are removed. Absent: pg_cron is not looked at.
+   */
+  readonly scheduler?: 'keeper' | 'pg_cron';
   /** How long a command waits for the keeper to be between two jobs, in milliseconds. */
   readonly waitMs?: number;
   /** When aborted: the batch at hand is finished or backed out, and the lead given back. */

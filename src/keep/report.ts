@@ -65,6 +65,13 @@ export type KeepEvent =
   | { readonly kind: 'skipped'; readonly job: string; readonly dueAt: Date; readonly at: Date }
   /** Something the keeper itself met and goes on after: a lost connection. */
   | { readonly kind: 'trouble'; readonly error: string; readonly retryMs: number; readonly at: Date }
+  /** Jobs that pg_cron runs from now on, and why the others stay. */
+  | {
+      readonly kind: 'registered';
+      readonly jobs: readonly string[];
+      readonly kept: readonly { readonly job: string; readonly why: string }[];
+      readonly at: Date;
+    }
   | { readonly kind: 'stopped'; readonly at: Date };
 
 /** Sums and the outcome of tasks. */

@@ -14,12 +14,14 @@ import { withTarget } from '../with-plan.ts';
 export const keepCommand: Command = {
   name: 'keep',
   summary: 'run the jobs of the definition when they are due, until Ctrl-C; any number of keepers may run',
-  usage: '[DEFINITION] [--url URL] [--once] [--name NAME] [--parallel N] [--metrics-port N] [--json]',
+  usage:
+    '[DEFINITION] [--url URL] [--once] [--name NAME] [--parallel N] [--scheduler pg_cron] [--metrics-port N] [--json]',
   options: {
     ...targetOptions,
     once: { type: 'boolean' },
     name: { type: 'string' },
     parallel: { type: 'string' },
+    scheduler: { type: 'string' },
     'metrics-port': { type: 'string' },
     'metrics-host': { type: 'string' },
   },
@@ -28,6 +30,7 @@ export const keepCommand: Command = {
     once: 'run what is due now and leave',
     name: 'what status shows as who leads; default: the process number',
     parallel: 'how many jobs may run side by side; default 2',
+    scheduler: 'pg_cron: let pg_cron run the jobs that are SQL alone; keeper: take them back from it',
     'metrics-port': 'serve Prometheus metrics at this port too',
     'metrics-host': 'the address to serve them at; default 127.0.0.1',
   },
@@ -37,12 +40,14 @@ export const keepCommand: Command = {
 async function run(invocation: Invocation): Promise<number> {
   const port = wholeNumber(invocation, 'metrics-port');
   const parallel = wholeNumber(invocation, 'parallel');
+  const scheduler = schedulerOf(invocation);
   return withTarget(invocation, async ({ loaded: { definition }, place }) => {
     checkSchedules(definition);
     const options: KeepOptions = {
       name: text(invocation, 'name') ?? `process ${process.pid} of ${hostname()}`,
       signal: invocation.signal,
       ...(parallel === undefined ? {} : { parallel }),
+      ...(scheduler === undefined ? {} : { scheduler }),
     };
     if (flag(invocation, 'once')) return once(invocation, definition, { url: place.url, options });
     const serving = await serveMetrics(invocation, definition, { url: place.url, port });
@@ -100,5 +105,16 @@ function wholeNumber(invocation: Invocation, name: string): number | undefined {
     subject: `--${name}`,
     what: `${JSON.stringify(given)} is no whole number from 1 to 65535.`,
     fix: `Give one: --${name} ${name === 'parallel' ? '2' : '9187'}.`,
+  });
+}
+
+function schedulerOf(invocation: Invocation): 'keeper' | 'pg_cron' | undefined {
+  const given = text(invocation, 'scheduler');
+  if (given === undefined || given === 'keeper' || given === 'pg_cron') return given;
+  throw new HoldfastError({
+    code: 'HF_SCHEDULER',
+    subject: '--scheduler',
+    what: `${JSON.stringify(given)} is no scheduler.`,
+    fix: 'Give pg_cron or keeper, or leave it out.',
   });
 }

@@ -1,6 +1,6 @@
 // holdfast status: what is applied here, what differs from the definition, what was cut off, what is late; changes nothing.
 import { drift, type Drift } from '../../build/index.ts';
-import { jobStatus, type JobStatus } from '../../keep/index.ts';
+import { jobStatus, withCronLog, type JobStatus } from '../../keep/index.ts';
 import { runs, type Run } from '../../ledger/index.ts';
 import { withClient } from '../../server/index.ts';
 import { card, collect, lateAfterSeconds } from '../../watch/index.ts';
@@ -27,10 +27,11 @@ export const statusCommand: Command = {
 async function run(invocation: Invocation): Promise<number> {
   return withTarget(invocation, async ({ loaded, place }) => {
     const now = invocation.now();
-    const { history, jobs } = await withClient(place.url, async (client) => ({
+    const { history, known } = await withClient(place.url, async (client) => ({
       history: await runs(client),
-      jobs: await jobStatus(loaded.definition, client, { now }),
+      known: await jobStatus(loaded.definition, client, { now }),
     }));
+    const jobs = await withCronLog(loaded.definition, place.url, known);
     const line = progress(invocation.terminal);
     const found = await drift(loaded.definition, place.url, {
       baseDir: loaded.baseDir,
