@@ -44,3 +44,10 @@ export {
 } from './effectiveness.ts';
 export { endShadow, type ShadowEnd } from './shadow.ts';
 export { waitingCorrections, type WaitingCorrection } from './waiting.ts';
+export {
+  checkPartitionHealth,
+  MAINTENANCE_DAYS,
+  maintainPartitions,
+  type PartitionHealth,
+  type PartitionReport,
+} from './partitions.ts';
