@@ -4,6 +4,7 @@ import { database } from '../../src/define/index.ts';
 import { partitions, type PartitionsOptions } from '../../src/traits/index.ts';
 import { card, collect } from '../../src/watch/index.ts';
 import { test, type TestDatabase } from '../cluster/index.ts';
+import { defined as many } from './many-tables.ts';
 import { stand } from './stand.ts';
 
 const NOW = new Date('2026-11-21T12:00:00Z');
@@ -149,4 +150,16 @@ test('a partition that is being detached takes no rows, so the horizon ends befo
     gaps: 1,
     horizon_seconds: (Date.parse('2027-01-01') - NOW.getTime()) / 1000,
   });
+});
+
+test('a partition that somebody holds for himself hides its own table and no other', async ({ db }) => {
+  const definition = many('held', 3);
+  await stand(db, definition, NOW);
+  const holder = await db.pool.connect();
+  await holder.query('BEGIN; LOCK TABLE held.t02_y2026m11 IN ACCESS EXCLUSIVE MODE');
+  const { samples } = await collect(definition, db.url, { now: NOW });
+  await holder.query('ROLLBACK');
+  holder.release();
+  const horizons = samples.filter(({ metric }) => metric === 'holdfast_partition_horizon_seconds');
+  expect(horizons.map(({ labels }) => labels['relation'])).toEqual(['held.t01', 'held.t03']);
 });

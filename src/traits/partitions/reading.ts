@@ -26,7 +26,8 @@ export interface Standing {
  * A bound is read back by the server that wrote it, in the same session: text and parse share DateStyle and TimeZone,
  * so the instant is right whatever they are. Bounds of `date` and `timestamp` are read as UTC. A table that is not
  * ranged by one time gives no instants, and so no error to the tables that are read with it. OFFSET 0: what a subquery
- * computes is computed once and not wherever it is named.
+ * computes is computed once and not wherever it is named. Bounds hold no columns, so that deparsing them for no relation
+ * waits for nobody's lock.
  */
 const PARTITIONS_SQL = `
   SELECT b.parent_schema, b.parent_name, b.schema, b.name, b.leaving, b.bound = 'DEFAULT' AS is_default,
@@ -53,7 +54,7 @@ const PARTITIONS_SQL = `
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = p.oid AND a.attnum = k.partattrs[0] AND k.partnatts = 1 AND k.partstrat = 'r'
     LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-    CROSS JOIN LATERAL (SELECT pg_catalog.pg_get_expr(c.relpartbound, c.oid) AS bound OFFSET 0) e
+    CROSS JOIN LATERAL (SELECT pg_catalog.pg_get_expr(c.relpartbound, 0) AS bound OFFSET 0) e
     OFFSET 0
   ) b
   ORDER BY from_ms NULLS FIRST, b.schema, b.name`;
@@ -74,30 +75,42 @@ export async function readTables(
   query: CatalogueQuery,
   tables: readonly RelationName[],
 ): Promise<ReadonlyMap<string, Standing>> {
-  const names = [tables.map(({ schema }) => schema), tables.map(({ name }) => name)];
-  const parents = await query<Parent>(PARENTS_SQL, names);
-  const rows = parents.length === 0 ? [] : await query<PartitionRow>(PARTITIONS_SQL, names);
+  const parents = await query<Parent>(PARENTS_SQL, namesOf(tables));
+  const partitions =
+    parents.length === 0 ? new Map<string, readonly Existing[]>() : await readPartitions(query, tables);
+  return new Map(
+    parents.map((parent) => [
+      label(parent),
+      { parent, type: rangeType(parent), partitions: partitions.get(label(parent)) ?? [] },
+    ]),
+  );
+}
+
+/** A table's partitions by their bounds, oldest first; none where there is no such table. */
+export async function existingPartitions(
+  query: CatalogueQuery,
+  of: RelationName,
+): Promise<readonly Existing[]> {
+  return (await readPartitions(query, [of])).get(label(of)) ?? [];
+}
+
+/** Partitions of tables by their parent's label, oldest first. One query, which waits for no lock. */
+export async function readPartitions(
+  query: CatalogueQuery,
+  tables: readonly RelationName[],
+): Promise<ReadonlyMap<string, readonly Existing[]>> {
   const byParent = new Map<string, Existing[]>();
-  for (const row of rows) {
+  for (const row of await query<PartitionRow>(PARTITIONS_SQL, namesOf(tables))) {
     const of = label({ schema: row.parent_schema, name: row.parent_name });
     const siblings = byParent.get(of);
     if (siblings === undefined) byParent.set(of, [existing(row)]);
     else siblings.push(existing(row));
   }
-  return new Map(
-    parents.map((parent) => [
-      label(parent),
-      { parent, type: rangeType(parent), partitions: byParent.get(label(parent)) ?? [] },
-    ]),
-  );
+  return byParent;
 }
 
-/** A table's partitions by their bounds, oldest first. */
-export async function existingPartitions(
-  query: CatalogueQuery,
-  of: RelationName,
-): Promise<readonly Existing[]> {
-  return (await readTables(query, [of])).get(label(of))?.partitions ?? [];
+function namesOf(tables: readonly RelationName[]): readonly [string[], string[]] {
+  return [tables.map(({ schema }) => schema), tables.map(({ name }) => name)];
 }
 
 function existing(row: PartitionRow): Existing {

@@ -3,7 +3,7 @@ import { label, type RelationName } from '../../define/model.ts';
 import type { CardLine, Metric, Sample, WatchContext, Watched } from '../../define/measure.ts';
 import { alerts } from './alerts.ts';
 import { gaps, holes, leastRoomMs } from './period.ts';
-import { type Existing, readTables } from './reading.ts';
+import { type Existing, readPartitions } from './reading.ts';
 import { aheadOf, type Asked } from './settle.ts';
 
 const gauge = (name: Metric['name'], help: string): Metric => ({
@@ -61,25 +61,25 @@ export function watched(asked: Asked): Watched {
 // A row that was never counted is -1; what was inserted since then is in the other statistics. Sizes do not follow DDL
 // that is under way, and wait for nobody but it.
 const SIZES_SQL = `
-  SELECT pg_catalog.count(*)::pg_catalog.float8 AS partitions,
-    coalesce(sum(s.rows), 0)::pg_catalog.float8 AS rows,
+  SELECT coalesce(sum(s.rows), 0)::pg_catalog.float8 AS rows,
     coalesce(sum(CASE WHEN s.is_default THEN greatest(s.rows, least(s.table_size - s.toast_size, 1)) END), 0)::pg_catalog.float8 AS default_rows,
     coalesce(sum(s.table_size - s.toast_size), 0)::pg_catalog.float8 AS heap,
     coalesce(sum(s.index_size), 0)::pg_catalog.float8 AS index,
     coalesce(sum(s.toast_size), 0)::pg_catalog.float8 AS toast
   FROM pg_catalog.pg_namespace n
   JOIN pg_catalog.pg_class p ON p.relnamespace = n.oid AND p.relkind = 'p'
-  CROSS JOIN LATERAL pg_catalog.pg_partition_tree(p.oid) t
-  JOIN pg_catalog.pg_class c ON c.oid = t.relid AND t.isleaf AND t.level > 0
-  CROSS JOIN LATERAL (
+  LEFT JOIN LATERAL (
     SELECT CASE WHEN c.reltuples >= 0 THEN c.reltuples ELSE pg_catalog.pg_stat_get_live_tuples(c.oid) END AS rows,
       pg_catalog.pg_table_size(c.oid) AS table_size, pg_catalog.pg_indexes_size(c.oid) AS index_size,
       CASE WHEN c.reltoastrelid = 0 THEN 0 ELSE pg_catalog.pg_total_relation_size(c.reltoastrelid) END AS toast_size,
-      coalesce(pg_catalog.pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT', false) AS is_default) s
-  WHERE n.nspname = $1 AND p.relname = $2`;
+      coalesce(pg_catalog.pg_get_expr(c.relpartbound, 0) = 'DEFAULT', false) AS is_default
+    FROM pg_catalog.pg_partition_tree(p.oid) t
+    JOIN pg_catalog.pg_class c ON c.oid = t.relid AND c.relkind = 'r'
+    OFFSET 0) s ON true
+  WHERE n.nspname = $1 AND p.relname = $2
+  GROUP BY p.oid`;
 
 interface Sizes {
-  readonly partitions: number;
   readonly rows: number;
   readonly default_rows: number;
   readonly heap: number;
@@ -91,14 +91,14 @@ async function collect(
   { query, now, model }: WatchContext,
   { of, options }: Asked,
 ): Promise<readonly Sample[]> {
-  // The same question for every table, which a collection asks the server once.
-  const partitioned = model.tables.filter((table) => table.partitionBy !== undefined);
-  const standing = (await readTables(query, partitioned)).get(label(of));
   const [sizes] = await query<Sizes>(SIZES_SQL, [of.schema, of.name]);
-  if (standing === undefined || sizes === undefined) return [];
-  const serving = standing.partitions.filter(({ isDefault, leaving }) => !isDefault && leaving !== true);
+  if (sizes === undefined) return [];
+  // The same question for every table, which a collection asks the server once. Sizes wait for locks, this does not.
+  const partitioned = model.tables.filter((table) => table.partitionBy !== undefined);
+  const partitions = (await readPartitions(query, partitioned)).get(label(of)) ?? [];
+  const serving = partitions.filter(({ isDefault, leaving }) => !isDefault && leaving !== true);
   const values: Readonly<Record<Metric['name'], number>> = {
-    holdfast_partitions: standing.partitions.length,
+    holdfast_partitions: partitions.length,
     ...reach(serving, now.getTime()),
     holdfast_partition_horizon_floor_seconds: leastRoomMs(options.every, aheadOf(options)) / 1000,
     holdfast_partition_rows: sizes.rows,
