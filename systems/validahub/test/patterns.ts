@@ -13,7 +13,7 @@ export interface PatternRow {
   readonly channel?: string | null;
 }
 
-/** Writes patterns of a tenant past row security. */
+/** Writes patterns of a tenant past row security, once the rollup has begun: it refuses a table that others filled before. */
 export async function putPatterns(
   db: TestDatabase,
   tenant: string,
@@ -26,6 +26,7 @@ export async function putPatterns(
     rejected: 0,
     ...pattern,
   }));
+  await db.query('SELECT FROM validahub.correction_patterns_settle()');
   await db.query(
     `INSERT INTO validahub.correction_patterns (tenant_id, field_name, rule_id, original_hash, corrected_hash,
        original_value, corrected_value, channel, proposed, accepted, rejected, sum_confidence)
