@@ -120,6 +120,8 @@ export interface Table extends RelationName {
   readonly selfMoving?: readonly string[];
   /** A promise keeps it for its own use: no application role is granted anything on it unless somebody says so. */
   readonly internal?: boolean;
+  /** A promise computes its rows: application roles read it unless somebody says otherwise. */
+  readonly derived?: boolean;
 }
 
 export interface View extends RelationName {

@@ -1,8 +1,16 @@
 // One example a trait, by its folder's name: what the conformance test puts each through. A new trait adds its line.
 import { sql } from 'drizzle-orm';
-import { integer, pgSchema, primaryKey, text, timestamp } from 'drizzle-orm/pg-core';
+import { date, integer, pgSchema, primaryKey, text, timestamp } from 'drizzle-orm/pg-core';
 import type { Trait } from '../../src/define/trait.ts';
-import { immutability, partitions, retention, rollups, tenancy, versioning } from '../../src/traits/index.ts';
+import {
+  immutability,
+  incremental,
+  partitions,
+  retention,
+  rollups,
+  tenancy,
+  versioning,
+} from '../../src/traits/index.ts';
 
 const schema = pgSchema('conform');
 const events = schema.table(
@@ -25,12 +33,22 @@ const drafts = schema.table(
   },
   (t) => [primaryKey({ columns: [t.tenantId, t.id] })],
 );
+const daily = schema.table(
+  'daily',
+  {
+    tenantId: text('tenant_id').notNull(),
+    day: date().notNull(),
+    n: integer().notNull(),
+    highest: integer(),
+  },
+  (t) => [primaryKey({ columns: [t.tenantId, t.day] })],
+);
 const totals = schema
   .materializedView('totals', { tenantId: text('tenant_id'), n: integer() })
   .as(sql`SELECT tenant_id, count(*)::int AS n FROM conform.events GROUP BY tenant_id`);
 
 /** The tables every example is about. */
-export const tables = { schema, events, drafts, totals };
+export const tables = { schema, events, drafts, daily, totals };
 
 /** Examples by trait; `role` gives role names that are free in the cluster, the same for the same prefix. */
 export function examples(role: (prefix: string) => string): Readonly<Record<string, readonly Trait[]>> {
@@ -69,6 +87,16 @@ export function examples(role: (prefix: string) => string): Readonly<Record<stri
         key: ['tenant_id'],
         refreshedBy: role('system'),
         guard: { name: 'totals_v', column: 'tenant_id', setting: 'app.tenant', readers: [role('app')] },
+      }),
+      incremental(daily, {
+        of: events,
+        key: { tenant_id: 'source.tenant_id' },
+        time: events.at,
+        bucket: { column: daily.day, every: 'day' },
+        count: daily.n,
+        recounted: { highest: 'max(source.id)' },
+        refreshedBy: role('system'),
+        callers: [role('app')],
       }),
     ],
     versioning: [versioning(drafts, { revision: drafts.version })],

@@ -75,7 +75,7 @@ async function write(client: Client, pick: (below: number) => number): Promise<'
     await client.query('ROLLBACK');
     // Deadlocks and serialization failures of the writers among themselves, a row that came first, two rows for one,
     // and on servers that mix up the rows of a MERGE its refusal.
-    if (['40P01', '40001', '23505', '21000', 'ZH015'].includes(code ?? '')) return 'lost';
+    if (['40P01', '40001', '23505', '21000', 'ZH014'].includes(code ?? '')) return 'lost';
     throw error;
   }
 }

@@ -128,10 +128,6 @@ export function tillOf(roles: Roles): Definition {
         column: 'tenant_id',
         setting: 'app.tenant',
         roles: { app: roles.app, bypass: [roles.system], owner: roles.owner },
-        tables: [
-          { table: days, app: ['select'] },
-          { table: items, app: ['select'] },
-        ],
       }),
     ],
   });

@@ -189,7 +189,7 @@ test('as SQL alone, for a scheduler in the database: one statement, with the sam
   expect(statements[1]).toBe('SELECT held, without_key FROM "views"."totals_refresh"()');
   for (const statement of statements) await db.query(statement);
   await db.query(`DELETE FROM views.rows WHERE tenant_id <> 'a'`);
-  await expect(db.query(statements[1] ?? '')).rejects.toMatchObject({ code: 'ZH014' });
+  await expect(db.query(statements[1] ?? '')).rejects.toMatchObject({ code: 'ZH013' });
 });
 
 test('its age, its budget and its rows are measured; an alert and a line for people say when it is late', async ({

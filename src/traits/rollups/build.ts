@@ -170,7 +170,8 @@ function readGrants(
     named ??
     [...model.tables, ...model.views].filter((one) => !same(one, by.view) && mentions(by.view.query, one));
   const schemas = new Set([...read.map((one) => one.schema), by.view.schema]);
-  const origin = `trait rollups on ${label(by.view)}`;
+  // Another rollup may bring the same grant: its origin is none of them.
+  const origin = 'trait rollups';
   return [
     ...[...schemas].map((schema) => ({
       sql: `GRANT USAGE${schema === by.view.schema ? ', CREATE' : ''} ON SCHEMA ${ident(schema)} TO ${role}`,
@@ -196,7 +197,7 @@ function guardGrants(of: RelationName, guard: RollupGuard): Statement[] {
     {
       sql: `GRANT USAGE ON SCHEMA ${ident(of.schema)} TO ${readers}`,
       subject: `schema ${of.schema}`,
-      origin,
+      origin: 'trait rollups',
       phase: 'after',
     },
     {

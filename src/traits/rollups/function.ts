@@ -4,12 +4,11 @@ import { ident, qualified } from '../../sql.ts';
 
 /** SQLSTATEs these functions raise; class ZH is outside those the SQL standard reserves for itself. */
 export const RAISED = {
-  unfilled: 'ZH010',
-  forgets: 'ZH011',
-  foreignRows: 'ZH012',
-  owner: 'ZH013',
-  floor: 'ZH014',
-  mixedUp: 'ZH015',
+  forgets: 'ZH010',
+  foreignRows: 'ZH011',
+  owner: 'ZH012',
+  floor: 'ZH013',
+  mixedUp: 'ZH014',
 } as const;
 
 /** A plpgsql function, as {@link functionStatements} makes it. */

@@ -6,10 +6,9 @@ import { findings, keep } from './build.ts';
 import { keepSums } from './incremental/build.ts';
 import { sumFindings } from './incremental/check.ts';
 import type { IncrementalOptions } from './incremental/options.ts';
-import { planOf } from './incremental/plan.ts';
 import { closing, keepCounts, keepView } from './keep.ts';
 import { countPromises, viewPromises } from './promises.ts';
-import { firstCount, firstFill } from './settle.ts';
+import { firstFill } from './settle.ts';
 import { watchCounts, watchView } from './watch.ts';
 
 export type { Expressions, IncrementalOptions } from './incremental/options.ts';
@@ -74,7 +73,8 @@ export function rollups(view: ViewReference, options: RollupsOptions): Trait {
 /**
  * Keeps a table of sums over another table, so that bringing it up to date costs what changed and not what exists. Each
  * statement on the source notes what it changed; a job adds that up. It is a plain table: row security covers it.
- * Before rows leave the source, what is summed up of them is closed, and stays when they are gone.
+ * Before rows leave the source, what is summed up of them is closed, and stays when they are gone. The first run of the
+ * job counts what is there already.
  * @example incremental(tables.days, { of: tables.sales, key: { tenant_id: 'source.tenant_id' }, time: 'at',
  *   bucket: { column: 'day', every: 'day' }, count: 'sales', sums: { total: 'source.price' }, refreshedBy: 'shop_system' })
  */
@@ -86,10 +86,6 @@ export function incremental(table: TableReference, options: IncrementalOptions):
     after: ['partitions'],
     check: (model) => sumFindings(model, of, options),
     build: (model) => keepSums(model, of, options),
-    settle: (context) => {
-      const plan = planOf(context.model, of, options);
-      return plan === undefined ? Promise.resolve([]) : firstCount(context, plan);
-    },
     keep: () => keepCounts(of, options),
     leaving: closing(of, options),
     watch: () => watchCounts(of, options),

@@ -117,7 +117,8 @@ function counts(row: Settled | undefined): { readonly touched: number; readonly 
 }
 
 const CODES: Readonly<Record<string, `HF_${string}`>> = {
-  [RAISED.unfilled]: 'HF_ROLLUP_UNFILLED',
+  [RAISED.forgets]: 'HF_ROLLUP_FORGETS',
+  [RAISED.foreignRows]: 'HF_ROLLUP_FOREIGN_ROWS',
   [RAISED.owner]: 'HF_ROLLUP_OWNER',
   [RAISED.floor]: 'HF_ROLLUP_FLOOR',
 };

@@ -37,7 +37,10 @@ export interface TenantTable {
   readonly table: TableReference;
   /** The column that holds the tenant here, when it is not the common one: `id` on the table of tenants. */
   readonly column?: ColumnReference;
-  /** What the application role may do; default all four, less what another promise refuses for everybody. */
+  /**
+   * What the application role may do; default all four, less what another promise refuses for everybody, and `['select']`
+   * where one computes the rows.
+   */
   readonly app?: readonly Right[];
 }
 

@@ -26,7 +26,13 @@ export function standingOf(table: Table, options: TenancyOptions): Standing {
   const column = own?.column === undefined ? options.column : columnOf(own.column);
   if (!table.columns.some((one) => one.name === column))
     return { kind: table.internal === true ? 'except' : 'unknown' };
-  return { kind: 'tenant', column, app: own?.app ?? (table.internal === true ? [] : ALL_RIGHTS) };
+  return { kind: 'tenant', column, app: own?.app ?? usualRights(table) };
+}
+
+/** What the application may do on a tenant table that nobody said more of. */
+function usualRights(table: Table): readonly Right[] {
+  if (table.internal === true) return [];
+  return table.derived === true ? ['select'] : ALL_RIGHTS;
 }
 
 /** The application's login role with its defaults. */

@@ -1,5 +1,12 @@
 // Lowers an incremental rollup to a queue, triggers that fill it, and functions that empty it into the table.
-import { label, type Model, type RelationName, type Statement } from '../../../define/model.ts';
+import {
+  label,
+  mapTables,
+  type Model,
+  type RelationName,
+  type Statement,
+  type Table,
+} from '../../../define/model.ts';
 import { ident, qualified } from '../../../sql.ts';
 import { quietRole, withRoles, withStatements } from '../../addition.ts';
 import { relationOf } from '../../reference.ts';
@@ -21,7 +28,9 @@ export function keepSums(model: Model, of: RelationName, options: IncrementalOpt
   if (plan === undefined) return model;
   const owner = options.refreshedBy;
   const state = withState(model, { of, owner });
-  const withQueue = withTables(state.model, [queueTable(plan)]);
+  const is = (table: Table): boolean => label(table) === label(of);
+  const marked = mapTables(state.model, is, (table) => ({ ...table, derived: true }));
+  const withQueue = withTables(marked, [queueTable(plan)]);
   return withStatements(withRoles(withQueue, [quietRole(owner, true)]), [
     ...grants(model, plan),
     ...state.statements,
@@ -57,7 +66,8 @@ function queueTable(plan: Plan) {
 function grants(model: Model, plan: Plan): Statement[] {
   const { of, source, options } = plan;
   const role = ident(options.refreshedBy);
-  const origin = `trait rollups on ${label(of)}`;
+  // Another rollup may bring the same grant: its origin is none of them.
+  const origin = 'trait rollups';
   const join = options.join ?? '';
   const joined =
     options.reads?.map(relationOf) ?? [...model.tables, ...model.views].filter((one) => mentions(join, one));

@@ -21,22 +21,24 @@ import {
  * a change that commits later is in neither and waits for the next time; what is recounted sees exactly the rows whose
  * changes are added. The row of the state keeps two of them apart. With a range that leaves, what the range holds is
  * closed in the same transaction: sums go on taking what comes late, recounted figures stay.
+ * A table that was never filled, or whose figures are now computed otherwise, is computed anew instead.
  */
 export function settleFunction(plan: Plan): Routine {
   const { of, options } = plan;
-  const { queue, settle } = namesOf(of);
+  const { queue, rebuild, settle } = namesOf(of);
   const state = qualified(stateOf(of));
   const named = literal(of.name);
   const body = `#variable_conflict use_column
 DECLARE
   holdfast_shut tstzmultirange;
+  holdfast_known text;
   holdfast_at timestamptz := at;
 BEGIN
-  SELECT closed INTO holdfast_shut FROM ${state} WHERE rollup = ${named} FOR NO KEY UPDATE;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION USING ERRCODE = '${RAISED.unfilled}', MESSAGE = ${literal(`rollup ${label(of)} was never filled`)},
-      HINT = 'Run holdfast apply, which fills it.';
-  END IF;
+  SELECT closed, meaning INTO holdfast_shut, holdfast_known FROM ${state} WHERE rollup = ${named} FOR NO KEY UPDATE;
+  IF holdfast_known IS DISTINCT FROM ${literal(meaningOf(plan))} THEN
+    touched := ${qualified(rebuild)}(at);
+    came_late := 0;
+  ELSE
   WITH gone AS (DELETE FROM ${qualified(queue)} RETURNING *),
   delta AS MATERIALIZED (
     SELECT ${deltas(plan).join(', ')}
@@ -56,6 +58,7 @@ BEGIN
     SELECT ${written(plan, 'fresh', 'holdfast_at').join(', ')}
     FROM fresh WHERE fresh.${counter(plan)} <> 0 AND NOT EXISTS (SELECT FROM ${qualified(of)} AS kept WHERE ${matches(plan)}))
   SELECT count(*), count(*) FILTER (WHERE holdfast_closed) INTO touched, came_late FROM fresh;
+  END IF;
   UPDATE ${state} SET refreshed_at = holdfast_at, late = late + came_late, closed = closed + leaving::tstzmultirange
   WHERE rollup = ${named};
 END`;
@@ -70,7 +73,7 @@ END`;
 }
 
 /**
- * `…_rebuild(at)`: the whole table anew from the rows that are there; the first fill. The rows and the queue are read on
+ * `…_rebuild(at)`: the whole table anew from the rows that are there; the first fill, which the first settling does. The rows and the queue are read on
  * one snapshot, so it is exact while others write. Refused once rows have left: it would forget them.
  */
 export function rebuildFunction(plan: Plan): Routine {
