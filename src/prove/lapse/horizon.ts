@@ -73,8 +73,11 @@ export async function checkSum(
 ): Promise<readonly Finding[]> {
   const recomputed = sum.recomputed((of) => qualified(sum.of === 'ever' ? everOf(of, books) : of));
   const [found] = await query<{ kept: string[] | null; anew: string[] | null }>(
-    `SELECT (SELECT pg_catalog.array_agg(row ORDER BY row) FROM (${onlyIn(sum.kept, recomputed)}) k) AS kept,
-       (SELECT pg_catalog.array_agg(row ORDER BY row) FROM (${onlyIn(recomputed, sum.kept)}) k) AS anew`,
+    `WITH kept AS MATERIALIZED (${asText(sum.kept)}), anew AS MATERIALIZED (${asText(recomputed)})
+     SELECT (SELECT pg_catalog.array_agg(row ORDER BY row)
+         FROM (SELECT row FROM kept EXCEPT ALL SELECT row FROM anew) k) AS kept,
+       (SELECT pg_catalog.array_agg(row ORDER BY row)
+         FROM (SELECT row FROM anew EXCEPT ALL SELECT row FROM kept) a) AS anew`,
   );
   const [kept, anew] = [found?.kept ?? [], found?.anew ?? []];
   if (kept.length === 0 && anew.length === 0) return [];
@@ -88,9 +91,8 @@ export async function checkSum(
   ];
 }
 
-function onlyIn(one: string, other: string): string {
-  const [left, right] = [one, other].map((sql) => `SELECT ROW(r.*)::pg_catalog.text AS row FROM (${sql}) r`);
-  return `(${left}) EXCEPT ALL (${right})`;
+function asText(sql: string): string {
+  return `SELECT ROW(r.*)::pg_catalog.text AS row FROM (${sql}) r`;
 }
 
 // Where nothing ever leaves, the relation is its own book.

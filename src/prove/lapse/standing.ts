@@ -61,14 +61,14 @@ export class Standing {
 
   /** The figures so far. */
   figures(): Figures {
-    const { booked = 0, online = 0, archived = 0 } = this.#last ?? {};
+    const { online = 0, archived = 0 } = this.#last ?? {};
     return {
       relation: label(this.#of),
       inserted: this.#inserted,
       withdrawn: this.#withdrawn,
       online,
       archived,
-      deleted: booked - online - archived,
+      deleted: this.#inserted - this.#withdrawn - online - archived,
       earliestLeaveMs: this.#earliestLeaveMs,
       longestStayMs: this.#longestStayMs,
       headroomMs: this.#headroomMs,

@@ -42,7 +42,7 @@ const WIDTH = 1200;
 const LEFT = 190;
 const RIGHT = 30;
 const TOP = 92;
-const GAP = 46;
+const GAP = 34;
 const TALL_ROW = 11;
 const FLAT_ROW = 3;
 // More partitions than this get lines too thin for a name.
@@ -159,7 +159,15 @@ function drawTrack(track: Track, { scale, top, picture }: Ground): string[] {
       return `<rect x="${left}" y="${y + 1}" width="${width}" height="${height - 2}" fill="${COLOURS[kind]}"><title>${escape(said)}</title></rect>`;
     });
     drawn.push(...bars);
-    if (named) drawn.push(text(life.name, { x: 20, y: y + height - 2, size: 9, colour: '#4a5568' }));
+    if (named)
+      drawn.push(
+        text(life.name.slice(life.name.indexOf('.') + 1), {
+          x: 20,
+          y: y + height - 2,
+          size: 9,
+          colour: '#4a5568',
+        }),
+      );
     if (life.goneAt !== undefined) drawn.push(goneAt(round(scale.x(life.goneAt)), y + 1, height - 2));
   });
   return drawn;
