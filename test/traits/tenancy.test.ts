@@ -181,11 +181,12 @@ test('nobody holds a right that is not listed, and no role that logs in owns any
     'items: DELETE INSERT SELECT UPDATE',
     'items_id_seq: USAGE',
     'journal: INSERT SELECT',
+    'rollup_age: SELECT',
     'sales: INSERT SELECT',
     'tenants: SELECT',
     'totals: SELECT',
   ]);
-  expect(of(roles.analytics)).toEqual(['daily_v: SELECT', 'totals: SELECT']);
+  expect(of(roles.analytics)).toEqual(['daily_v: SELECT', 'rollup_age: SELECT', 'totals: SELECT']);
   expect(rights.filter(({ grantee }) => grantee !== roles.app && grantee !== roles.analytics)).toEqual([]);
   const owners = await db.query(
     `SELECT DISTINCT r.rolname AS name, r.rolcanlogin AS login, r.rolbypassrls AS bypass FROM pg_roles r
