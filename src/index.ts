@@ -21,10 +21,13 @@ export {
 } from './define/index.ts';
 export type { DatabaseOptions, Definition, Trait } from './define/index.ts';
 export {
+  folder,
   immutability,
+  incremental,
   partitions,
   retention,
   rollups,
+  s3,
   setting,
   tenancy,
   versioning,

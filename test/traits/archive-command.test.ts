@@ -75,12 +75,18 @@ test('lists, asks and restores', async ({ db }) => {
   expect(back.out).toBe(
     [
       '62 rows in 1 part are back in shelf.events, and out of its archive',
-      "held by 'restored shelf.events 2026-03-01T00:00:00.000Z': once it is released, the next retention run takes them again",
+      "held by 'restored shelf.events 2026-03-01T00:00:00.000Z': holdfast archive release lets the next retention run take them again",
       '',
     ].join('\n'),
   );
   expect(await sumOf(db, ['shelf.events'], `created_at < '2026-04-01 00:00+00'`)).toMatchObject({ rows: 62 });
   expect((await holdfast('list')).out.split('\n')).toHaveLength(3);
+
+  const hold = 'restored shelf.events 2026-03-01T00:00:00.000Z';
+  expect((await holdfast('release', hold)).out).toBe(
+    `'${hold}' is released: what it held leaves with the next retention run\n`,
+  );
+  expect((await holdfast('release', hold)).err).toContain('HF_HOLD_UNKNOWN');
 
   await writeFile(
     join(root, 'shelf/shelf.events/20260101T000000Z-20260201T000000Z/rows-00001.parquet'),

@@ -2,6 +2,7 @@
 import { label, type RelationName, type TaskContext } from '../../define/index.ts';
 import { HoldfastError } from '../../error.ts';
 import { withTask } from '../../keep/index.ts';
+import { releaseHold } from '../../traits/index.ts';
 import { type Shelf, type ShelvedPart, shelvesOf } from '../../traits/retention/shelf.ts';
 import { withArchived } from '../archived-rows.ts';
 import { askDuckdb, type Answer, duckdb } from '../ask-duckdb.ts';
@@ -20,7 +21,7 @@ export const archiveCommand: Command = {
   name: 'archive',
   summary: 'list what has left the tables, ask it with SQL, or bring it back',
   usage:
-    "list [DEFINITION] | query 'SELECT …' [DEFINITION] | restore RELATION [DEFINITION] --from DAY --to DAY [options]",
+    "list [DEFINITION] | query 'SELECT …' [DEFINITION] | restore RELATION [DEFINITION] --from DAY --to DAY | release HOLD [DEFINITION]",
   options: {
     ...targetOptions,
     verify: { type: 'boolean' },
@@ -50,6 +51,8 @@ async function run(invocation: Invocation): Promise<number> {
     return onTarget(invocation, definition, async (at) => query(invocation, at, asked));
   if (what === 'restore' && asked !== undefined)
     return onTarget(invocation, definition, async (at) => restore(invocation, at, asked));
+  if (what === 'release' && asked !== undefined)
+    return onTarget(invocation, definition, async (at) => release(invocation, at, asked));
   invocation.terminal.err.write(`holdfast archive ${archiveCommand.usage}\n`);
   return EXIT.usage;
 }
@@ -243,9 +246,19 @@ async function intoLive(invocation: Invocation, at: At, { shelf, range }: Wanted
     for (const id of done.holds)
       say(
         invocation.terminal,
-        `held by '${id}': once it is released, the next retention run takes them again`,
+        `held by '${id}': holdfast archive release lets the next retention run take them again`,
       );
   }
+  return EXIT.done;
+}
+
+async function release(invocation: Invocation, at: At, id: string): Promise<number> {
+  await inTask(invocation, at, {
+    leading: false,
+    work: async (context) => releaseHold(context, id),
+  });
+  if (flag(invocation, 'json')) say(invocation.terminal, JSON.stringify({ released: id }));
+  else say(invocation.terminal, `'${id}' is released: what it held leaves with the next retention run`);
   return EXIT.done;
 }
 

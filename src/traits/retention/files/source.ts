@@ -10,12 +10,13 @@ import { type CatalogueColumn, readSql } from './stored.ts';
 
 /**
  * Settings of every transaction that reads or writes archived rows: what remains text (arrays, intervals, ranges,
- * composite types) is printed and read one way everywhere, and type names come qualified.
+ * composite types) is printed and read one way everywhere, and type names come qualified. Row security that would hide
+ * rows is an error. A batch is too short for the compiler to pay.
  */
 export const EXACT_SQL = `SELECT pg_catalog.set_config(name, value, true) FROM (VALUES
   ('search_path', 'pg_catalog'), ('datestyle', 'ISO, YMD'), ('intervalstyle', 'postgres'), ('timezone', 'UTC'),
   ('extra_float_digits', '1'), ('bytea_output', 'hex'), ('lc_monetary', 'C'), ('xmloption', 'content'),
-  ('row_security', 'off')) AS exact (name, value)`;
+  ('row_security', 'off'), ('jit', 'off')) AS exact (name, value)`;
 
 const COLUMNS_SQL = `
   WITH RECURSIVE below AS (
