@@ -1,5 +1,5 @@
 // Jobs, their runs and what happens to them, for people.
-import type { JobStatus, KeepEvent, RunReport } from '../keep/index.ts';
+import type { JobStatus, KeepEvent, RunReport, TaskReport } from '../keep/index.ts';
 import { columns, counted, paint, say, type Terminal } from './output.ts';
 
 /** Where each job stands: last success, next run, how late, last error. */
@@ -51,6 +51,13 @@ export function sayRun(run: RunReport): string {
   const why = run.error === null ? '' : `: ${run.error}`;
   const again = run.retryAt === null ? '' : `; again at ${run.retryAt.toISOString()}`;
   return `${run.job} ${run.state} (${sums})${why}${again}`;
+}
+
+/** What one task of a run did, without its subject. */
+export function sayTask({ error, what, rows, bytes }: TaskReport): string {
+  if (error !== null) return error;
+  const counts = rows > 0 ? counted(rows, 'row') : bytes > 0 ? counted(bytes, 'byte') : 'nothing to do';
+  return what ?? counts;
 }
 
 /** One line on something that happened to a keeper. */

@@ -3,7 +3,7 @@ import { HoldfastError } from '../../error.ts';
 import { runJob } from '../../keep/index.ts';
 import { type Command, EXIT, flag, type Invocation } from '../command.ts';
 import { progress, say } from '../output.ts';
-import { sayRun } from '../show-jobs.ts';
+import { sayRun, sayTask } from '../show-jobs.ts';
 import { targetHelp, targetOptions } from '../target.ts';
 import { withTarget } from '../with-plan.ts';
 
@@ -38,8 +38,7 @@ async function run(invocation: Invocation): Promise<number> {
     if (flag(invocation, 'json')) say(invocation.terminal, JSON.stringify(report, null, 2));
     else {
       say(invocation.terminal, sayRun(report));
-      for (const task of report.tasks)
-        say(invocation.terminal, `  ${task.subject}: ${task.error ?? task.what ?? 'nothing to do'}`);
+      for (const task of report.tasks) say(invocation.terminal, `  ${task.subject}: ${sayTask(task)}`);
     }
     return report.state === 'done' ? EXIT.done : EXIT.failed;
   });
