@@ -16,7 +16,7 @@ const NOW = new Date('2026-05-15T01:00:00Z');
 const SOURCE = JSON.stringify(import.meta.dirname).slice(1, -1);
 
 test('lists, asks and restores', async ({ db }) => {
-  const { root, holdfast } = await shop(db, 'shelf');
+  const { root, cwd, holdfast } = await shop(db, 'shelf');
   const listed = await holdfast('list');
   expect(listed.code).toBe(0);
   expect(listed.out.replaceAll(/ +\d+(\.\d)? kB/g, ' N kB').replaceAll(root, 'ROOT')).toBe(
@@ -27,7 +27,13 @@ test('lists, asks and restores', async ({ db }) => {
       '',
     ].join('\n'),
   );
-  const machine = JSON.parse((await holdfast('list', '--verify', '--json')).out) as object[];
+  // A user's file loads the traits a second time, beside those of the command line.
+  const own = `import { folder } from '${SOURCE}/../../src/traits/index.ts';
+    import { shopOf } from '${SOURCE}/retention-stand.ts';
+    export default shopOf('shelf', { online: '30 days', then: 'delete',
+      archive: { to: 'files', table: 'shelf', for: '2 years', store: folder(${JSON.stringify(root)}) } });`;
+  await writeFile(join(cwd, 'own.ts'), own);
+  const machine = JSON.parse((await holdfast('list', 'own.ts', '--verify', '--json')).out) as object[];
   expect(machine).toHaveLength(3);
   expect(machine[0]).toMatchObject({
     relation: 'shelf.events',
@@ -196,16 +202,6 @@ async function shop(
   onTestFinished(() => rm(cwd, { recursive: true, force: true }));
   const root = join(cwd, 'files');
   const to = how.to === 'schema' ? { to: 'schema' as const } : { to: 'files' as const, store: folder(root) };
-  const store = how.to === 'schema' ? '' : `, store: folder(${JSON.stringify(root)})`;
-  // As a user's file: it loads the traits a second time, beside those of the command line.
-  await writeFile(
-    join(cwd, 'holdfast.ts'),
-    `import type { Model } from '../../src/define/index.ts';
-import { folder } from '${SOURCE}/../../src/traits/index.ts';
-     import { shopOf } from '${SOURCE}/retention-stand.ts';
-     export default shopOf('${name}', { online: '30 days', then: 'delete',
-       archive: { to: '${to.to}', table: '${name}', for: '2 years'${store} } });`,
-  );
   const { definition, table } = await openShop(db, name, {
     online: '30 days',
     archive: { ...to, table: name, for: '2 years' },
@@ -213,6 +209,8 @@ import { folder } from '${SOURCE}/../../src/traits/index.ts';
   });
   await fill(db, table, { from: '2026-01-01T00:00Z', to: '2026-04-10T00:00Z' });
   await turn(db, definition, { now: NOW });
+  Object.assign(globalThis, { [name]: definition });
+  await writeFile(join(cwd, 'holdfast.ts'), `export default globalThis['${name}'];`);
   return { root, cwd, holdfast: async (...args) => run(db, cwd, args) };
 }
 
