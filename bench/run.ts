@@ -12,6 +12,7 @@ import * as retention from './retention.ts';
 import * as rollup from './rollup.ts';
 import * as session from './session.ts';
 import * as validahub from './validahub.ts';
+import * as validahubMining from './validahub-mining.ts';
 import * as validahubRules from './validahub-rules.ts';
 
 const PARTS: readonly Part[] = [
@@ -22,6 +23,7 @@ const PARTS: readonly Part[] = [
   rollup,
   lapse,
   validahub,
+  validahubMining,
   validahubRules,
   keepWriters,
   partman,

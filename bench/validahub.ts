@@ -72,7 +72,8 @@ function aims(comparisons: readonly Comparison[]): Aim[] {
   ];
 }
 
-interface Lab {
+/** A ValidaHub of the bench's own. */
+export interface Lab {
   readonly url: string;
   readonly app: Connected<typeof tables>;
   readonly hub: Hub;
@@ -166,7 +167,8 @@ function correction(index: number): CorrectionInput {
   };
 }
 
-async function openLab(serverUrl: string): Promise<Lab> {
+/** Makes a ValidaHub on the server, with roles of its own. */
+export async function openLab(serverUrl: string): Promise<Lab> {
   const named = `bench_validahub_${randomBytes(4).toString('hex')}`;
   const password = randomBytes(16).toString('hex');
   const role = (kind: string): string => `${named}_${kind}`;
