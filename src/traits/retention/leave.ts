@@ -75,6 +75,7 @@ export async function leave(run: Run, begun: Unit): Promise<Unit> {
   if (unit.state !== 'closed' || stopping(run)) return unit;
   if (!(await apart(run, unit))) return { ...unit, state: 'gone' };
   if (stopping(run)) return unit;
+  await withoutKeys(run, unit);
   const left = await (run.terms.archive === undefined ? forGood(run, unit) : intoArchive(run, unit));
   run.told.rows += left.rows ?? 0;
   run.told.bytes += left.bytes ?? 0;
@@ -140,6 +141,19 @@ async function apart(run: Run, unit: Unit): Promise<boolean> {
   return false;
 }
 
+/**
+ * Drops the foreign keys of a table that is apart: archived rows keep nobody from deleting what they point at. That locks
+ * the other table ACCESS EXCLUSIVE, as dropping the table with them would, so each goes in a transaction of its own: whoever
+ * writes there waits for one lock at most.
+ */
+async function withoutKeys(run: Run, unit: Unit): Promise<void> {
+  const table = qualified(unit.table);
+  for (const key of await keysOutOf(run.context.session.query, table))
+    await unfiltered(run, async (query) => {
+      await query(`ALTER TABLE ${table} DROP CONSTRAINT IF EXISTS ${ident(key)}`);
+    });
+}
+
 async function intoArchive(run: Run, unit: Unit): Promise<Unit> {
   const { terms, context } = run;
   const archive = terms.archive?.of ?? terms.of;
@@ -157,8 +171,6 @@ async function intoArchive(run: Run, unit: Unit): Promise<Unit> {
     effect: async (query) => {
       await taken(query, unit.table, terms.of);
       await reopen(query, unit.table);
-      for (const key of await keysOutOf(query, qualified(unit.table)))
-        await query(`ALTER TABLE ${qualified(unit.table)} DROP CONSTRAINT ${ident(key)}`);
       for (const column of await defaultsOf(query, qualified(unit.table)))
         await query(`ALTER TABLE ${qualified(unit.table)} ALTER COLUMN ${ident(column)} DROP DEFAULT`);
       const table = await movedTo(query, unit.table, archive.schema);
