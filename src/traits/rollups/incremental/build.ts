@@ -50,11 +50,8 @@ export function keepSums(model: Model, of: RelationName, options: IncrementalOpt
 function queueTable(plan: Plan) {
   const { queue } = namesOf(plan.of);
   const noted = only(plan, 'key', 'count', 'sum', 'least', 'greatest', 'carried');
-  const columns = noted.map(({ part, column, type }) => ({
-    name: column,
-    type,
-    notNull: part === 'key' || part === 'count' || part === 'sum',
-  }));
+  // All may be NULL, so that one can be added while changes wait; they are counted anew then anyway.
+  const columns = noted.map(({ column, type }) => ({ name: column, type, notNull: false }));
   return {
     ...ownTable(queue, columns),
     // Emptied again and again: dead rows are all it grows by.
