@@ -50,8 +50,8 @@ export function keepSums(model: Model, of: RelationName, options: IncrementalOpt
 function queueTable(plan: Plan) {
   const { queue } = namesOf(plan.of);
   const noted = only(plan, 'key', 'count', 'sum', 'least', 'greatest', 'carried');
-  // All may be NULL, so that one can be added while changes wait; they are counted anew then anyway.
-  const columns = noted.map(({ column, type }) => ({ name: column, type, notNull: false }));
+  // Figures may be NULL, so that one can be added while changes wait; they are counted anew then anyway.
+  const columns = noted.map(({ part, column, type }) => ({ name: column, type, notNull: part === 'key' }));
   return {
     ...ownTable(queue, columns),
     // Emptied again and again: dead rows are all it grows by.
