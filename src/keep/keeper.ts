@@ -51,6 +51,7 @@ async function tick(engine: Engine, settings: Settings): Promise<TickReport> {
   let leading = false;
   while (!engine.abandoned && !engine.stopping) {
     const step = await onceMore(engine, () => engine.step(begun));
+    if (step === undefined) break;
     leading = step.leading;
     skipped.push(...step.skipped);
     for (const { job, ended } of step.started) {
@@ -76,14 +77,18 @@ async function tick(engine: Engine, settings: Settings): Promise<TickReport> {
   };
 }
 
-// The server may have ended a connection that was idle since the last look.
-async function onceMore<T>(engine: Engine, work: () => Promise<T>): Promise<T> {
+// The server may have ended a connection that was idle since the last look. Nothing once the engine was abandoned.
+async function onceMore<T>(engine: Engine, work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work();
   } catch (error) {
-    if (engine.abandoned || !isConnectionLost(error)) throw error;
-    return work();
+    if (engine.abandoned) return undefined;
+    if (!isConnectionLost(error)) throw error;
   }
+  return work().catch((error: unknown) => {
+    if (engine.abandoned) return undefined;
+    throw error;
+  });
 }
 
 // Gives the names of the jobs that pg_cron runs.
@@ -151,10 +156,14 @@ async function rest(
   settings: Settings,
   { ms, signal }: { readonly ms: number; readonly signal: AbortSignal },
 ): Promise<void> {
+  // Not AbortSignal.any: what it makes lives as long as the signal, and this is once a second for months.
   const woken = new AbortController();
-  const sleep = settings.clock.sleep(ms, AbortSignal.any([signal, woken.signal])).catch(() => undefined);
+  const wake = (): void => woken.abort();
+  signal.addEventListener('abort', wake, { once: true });
+  const sleep = settings.clock.sleep(ms, woken.signal).catch(() => undefined);
   await Promise.race([sleep, ...engine.running.values()]);
-  woken.abort();
+  wake();
+  signal.removeEventListener('abort', wake);
   await sleep;
 }
 

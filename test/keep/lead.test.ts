@@ -284,6 +284,12 @@ describe('a keeper of its own process', () => {
     kept.push({ stop, ended: other });
     await until('it waits behind', async () => events.some(({ kind }) => kind === 'following'));
     expect(events[0]).toMatchObject({ kind: 'following', leader: expect.stringMatching(/^child on /) });
+    // It beats beside its transaction, which holds the row all the time: nobody passes it over while it lives.
+    const beatOf = async (): Promise<number> =>
+      Number((await leaderOf(db.pool, { schema: ledgerSchema }))?.beat ?? 0);
+    const beat = await beatOf();
+    await until('the child beats for longer than its lease', async () => (await beatOf()) >= beat + 4);
+    expect(events.filter(({ kind }) => kind === 'leading')).toEqual([]);
     const killedMs = performance.now();
     process.kill('SIGKILL');
     await ended;
