@@ -99,8 +99,8 @@ interface PatternRow {
   readonly alternatives: readonly unknown[];
 }
 
-const PAGES = 20;
-const PAGE = 1_000;
+const PAGES = 80;
+const PAGE = 250;
 const ALTERNATIVES = 5;
 
 /**
