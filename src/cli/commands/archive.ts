@@ -2,26 +2,31 @@
 import { label, type RelationName, type TaskContext } from '../../define/index.ts';
 import { HoldfastError } from '../../error.ts';
 import { withTask } from '../../keep/index.ts';
-import { releaseHold } from '../../traits/index.ts';
+import { ledgerDefaults } from '../../ledger/index.ts';
+import { qualified } from '../../sql.ts';
+import { holds, placeHold, releaseHold } from '../../traits/index.ts';
 import { type Shelf, type ShelvedPart, shelvesOf } from '../../traits/retention/shelf.ts';
 import { withArchived } from '../archived-rows.ts';
 import { askDuckdb, type Answer, duckdb } from '../ask-duckdb.ts';
 import { askPostgres } from '../ask-postgres.ts';
 import { type Command, EXIT, flag, type Invocation, text } from '../command.ts';
+import { holdOf, sayHolds } from '../holds.ts';
+import { badRange, instant } from '../instant.ts';
 import { columns, counted, progress, say } from '../output.ts';
 import { targetHelp, targetOptions } from '../target.ts';
 import { type Planned, withTarget } from '../with-plan.ts';
 
+const STRANGER = 'not in the ledger';
 const ENGINES = ['duckdb', 'postgres'];
 /** Schema of restored tables where none is named: no definition has it, so nothing of it is drift. */
 const RESTORED = 'restored';
 
-/** `holdfast archive list | query | restore`. */
+/** `holdfast archive list | query | restore | hold | holds | release`. */
 export const archiveCommand: Command = {
   name: 'archive',
   summary: 'list what has left the tables, ask it with SQL, or bring it back',
   usage:
-    "list [DEFINITION] | query 'SELECT …' [DEFINITION] | restore RELATION [DEFINITION] --from DAY --to DAY | release HOLD [DEFINITION]",
+    "list [DEFINITION] | query 'SELECT …' [DEFINITION] | restore RELATION [DEFINITION] --from DAY --to DAY | hold NAME [DEFINITION] --why TEXT | holds [DEFINITION] | release NAME [DEFINITION]",
   options: {
     ...targetOptions,
     verify: { type: 'boolean' },
@@ -30,15 +35,22 @@ export const archiveCommand: Command = {
     to: { type: 'string' },
     into: { type: 'string' },
     'into-live': { type: 'boolean' },
+    tenant: { type: 'string' },
+    table: { type: 'string' },
+    why: { type: 'string' },
   },
   help: {
     ...targetHelp,
-    verify: 'list: read every file again and compare it with its manifest',
+    verify:
+      'list: read every file again, compare it with its manifest, and look for files the ledger does not know',
     engine: 'query: duckdb or postgres; default: DuckDB where @duckdb/node-api is installed',
-    from: 'restore: the first day or instant, ISO; a day begins at midnight UTC',
-    to: 'restore: the day or instant after the last row',
+    from: 'restore, hold: the first day or instant, ISO; a day begins at midnight UTC',
+    to: 'restore, hold: the day or instant after the last row',
     into: `restore: the table to make, schema.name; default: a name for the range in schema ${RESTORED}`,
     'into-live': 'restore: whole parts back into the table itself, held there until the hold is released',
+    tenant: 'hold: whose rows; default every tenant',
+    table: 'hold: rows of which table, schema.name; default every table with a retention',
+    why: 'hold: the case, for whoever finds the hold in years',
   },
   run,
 };
@@ -51,6 +63,9 @@ async function run(invocation: Invocation): Promise<number> {
     return onTarget(invocation, definition, async (at) => query(invocation, at, asked));
   if (what === 'restore' && asked !== undefined)
     return onTarget(invocation, definition, async (at) => restore(invocation, at, asked));
+  if (what === 'holds') return onTarget(invocation, rest[0], async (at) => listHolds(invocation, at));
+  if (what === 'hold' && asked !== undefined)
+    return onTarget(invocation, definition, async (at) => hold(invocation, at, asked));
   if (what === 'release' && asked !== undefined)
     return onTarget(invocation, definition, async (at) => release(invocation, at, asked));
   invocation.terminal.err.write(`holdfast archive ${archiveCommand.usage}\n`);
@@ -94,17 +109,39 @@ async function list(invocation: Invocation, at: At): Promise<number> {
   const found = await inTask(invocation, at, {
     leading: false,
     work: async (context) => {
+      if (!(await hasPieces(context))) return [];
       const pieces = await context.pieces.list();
       const parts = shelves.flatMap((shelf) => shelf.parts(pieces).map((part) => ({ shelf, part })));
       if (!flag(invocation, 'verify')) return parts;
       const checked: Listed[] = [];
       for (const one of parts) checked.push({ ...one, checked: await check(context, one) });
+      for (const shelf of shelves)
+        for (const part of await shelf.strangers(pieces)) checked.push({ shelf, part, checked: STRANGER });
       return checked;
     },
   });
   if (flag(invocation, 'json')) say(invocation.terminal, JSON.stringify(found.map(machine), null, 2));
   else show(invocation, found);
   return found.some((one) => 'checked' in one && one.checked !== 'fine') ? EXIT.failed : EXIT.done;
+}
+
+/** A database that was never kept, or only by a release before jobs, has no pieces in its ledger. */
+async function hasPieces(context: TaskContext): Promise<boolean> {
+  const [row] = await context.session.query<{ there: boolean }>(
+    'SELECT pg_catalog.to_regclass($1) IS NOT NULL AS there',
+    [qualified({ schema: ledgerDefaults.schema, name: 'piece' })],
+  );
+  return row?.there === true;
+}
+
+async function kept<T>(context: TaskContext, work: () => Promise<T>): Promise<T> {
+  if (await hasPieces(context)) return work();
+  throw new HoldfastError({
+    code: 'HF_ARCHIVE_UNKNOWN',
+    subject: 'this database',
+    what: 'nothing was ever archived here.',
+    fix: 'Name the database that the keeper keeps with --url.',
+  });
 }
 
 async function check(context: TaskContext, { shelf, part }: Listed): Promise<string> {
@@ -172,10 +209,12 @@ async function query(invocation: Invocation, at: At, statement: string): Promise
   const answer = await inTask(invocation, at, {
     leading: false,
     work: async (context) =>
-      withArchived(context, { shelves, statement }, async (tables) =>
-        library === undefined
-          ? askPostgres({ tables, statement, model: at.loaded.definition.model, url: at.place.url })
-          : askDuckdb(library, tables, statement),
+      kept(context, async () =>
+        withArchived(context, { shelves, statement }, async (tables) =>
+          library === undefined
+            ? askPostgres({ tables, statement, model: at.loaded.definition.model, url: at.place.url })
+            : askDuckdb(library, tables, statement),
+        ),
       ),
   });
   print(invocation, answer);
@@ -220,7 +259,7 @@ async function intoTable(invocation: Invocation, at: At, { shelf, range }: Wante
   const into = targetOf(invocation, { shelf, range });
   const done = await inTask(invocation, at, {
     leading: false,
-    work: async (context) => shelf.restore(context, { ...range, into }),
+    work: async (context) => kept(context, async () => shelf.restore(context, { ...range, into })),
   });
   if (flag(invocation, 'json'))
     say(invocation.terminal, JSON.stringify({ ...done, table: label(done.table) }));
@@ -235,7 +274,7 @@ async function intoTable(invocation: Invocation, at: At, { shelf, range }: Wante
 async function intoLive(invocation: Invocation, at: At, { shelf, range }: Wanted): Promise<number> {
   const done = await inTask(invocation, at, {
     leading: true,
-    work: async (context) => shelf.putBack(context, range),
+    work: async (context) => kept(context, async () => shelf.putBack(context, range)),
   });
   if (flag(invocation, 'json')) say(invocation.terminal, JSON.stringify(done));
   else {
@@ -252,10 +291,22 @@ async function intoLive(invocation: Invocation, at: At, { shelf, range }: Wanted
   return EXIT.done;
 }
 
+async function listHolds(invocation: Invocation, at: At): Promise<number> {
+  sayHolds(invocation, await inTask(invocation, at, { leading: false, work: holds }));
+  return EXIT.done;
+}
+
+async function hold(invocation: Invocation, at: At, id: string): Promise<number> {
+  const request = holdOf(invocation, id);
+  const work = async (context: TaskContext) => placeHold(context, request);
+  sayHolds(invocation, [await inTask(invocation, at, { leading: false, work })]);
+  return EXIT.done;
+}
+
 async function release(invocation: Invocation, at: At, id: string): Promise<number> {
   await inTask(invocation, at, {
     leading: false,
-    work: async (context) => releaseHold(context, id),
+    work: async (context) => kept(context, async () => releaseHold(context, id)),
   });
   if (flag(invocation, 'json')) say(invocation.terminal, JSON.stringify({ released: id }));
   else say(invocation.terminal, `'${id}' is released: what it held leaves with the next retention run`);
@@ -274,19 +325,6 @@ function targetOf(invocation: Invocation, { shelf, range }: Wanted): RelationNam
   throw badRange('--into', 'it is no schema.name.');
 }
 
-const DAY = /^\d{4}-\d{2}-\d{2}$/;
-const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/;
-
-function instant(invocation: Invocation, name: 'from' | 'to'): Date {
-  const given = text(invocation, name) ?? '';
-  const at = new Date(given);
-  if ((DAY.test(given) || INSTANT.test(given)) && !Number.isNaN(at.getTime())) return at;
-  throw badRange(
-    `--${name}`,
-    given === '' ? 'it is missing.' : `${JSON.stringify(given)} is no day or instant.`,
-  );
-}
-
 function day(at: Date): string {
   const iso = at.toISOString();
   return iso.endsWith('T00:00:00.000Z') ? iso.slice(0, 10) : iso;
@@ -297,15 +335,6 @@ function size(bytes: number): string {
   let [left, unit] = [bytes, 0];
   while (left >= 1000 && unit < units.length - 1) [left, unit] = [left / 1000, unit + 1];
   return `${left < 10 && unit > 0 ? left.toFixed(1) : Math.round(left)} ${units[unit]}`;
-}
-
-function badRange(subject: string, what: string): HoldfastError {
-  return new HoldfastError({
-    code: 'HF_ARCHIVE_RANGE',
-    subject,
-    what,
-    fix: 'Write holdfast archive restore shop.orders --from 2026-01-01 --to 2026-02-01.',
-  });
 }
 
 function noShelf(relation: string, shelves: readonly Shelf[]): HoldfastError {
