@@ -1,6 +1,6 @@
 // `holdfast archive` as an operator types it: list, query by both engines, restore.
 import { existsSync } from 'node:fs';
-import { mkdtemp, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -98,9 +98,13 @@ test('lists, asks and restores', async ({ db }) => {
     join(root, 'shelf/shelf.events/20260101T000000Z-20260201T000000Z/rows-00001.parquet'),
     'torn',
   );
+  const paths = ['20260201T000000Z-20260301T000000Z', '20200201T000000Z-20200301T000000Z'];
+  const [known, stranger] = paths.map((path) => join(root, 'shelf/shelf.events', path));
+  await cp(known ?? '', stranger ?? '', { recursive: true });
   const torn = await holdfast('list', '--verify');
   expect(torn.code).toBe(1);
   expect(torn.out).toContain('HF_ARCHIVE_DAMAGED it has 4 of');
+  expect(torn.out).toMatch(/20200201T000000Z-20200301T000000Z +for ever +not in the ledger\n/);
 });
 
 test('DuckDB reads the same', async ({ db, skip }) => {
@@ -155,6 +159,17 @@ test('a role that may not make databases is answered by a server of this machine
     url,
   });
   expect(answer).toEqual({ columns: ['state', 'one'], rows: [['open', 1]] });
+});
+
+test('where nothing was ever applied there is nothing to list', async ({ db }) => {
+  const empty = await db.another();
+  const { cwd } = await shop(db, 'blank');
+  expect(await run(empty, cwd, ['list'])).toEqual({
+    code: 0,
+    out: 'nothing has left the tables of this definition\n',
+    err: '',
+  });
+  expect((await run(empty, cwd, ['query', 'SELECT 1'])).err).toContain('nothing was ever archived here.');
 });
 
 test('what cannot be done is said', async ({ db }) => {

@@ -1,7 +1,8 @@
 // What has left a table and can still be read: where each part lies, until when, and the way back.
 import type { Piece, TaskContext } from '../../define/job.ts';
-import type { Model, RelationName } from '../../define/model.ts';
+import { label, type Model, type RelationName } from '../../define/model.ts';
 import type { Trait } from '../../define/trait.ts';
+import { piecePath } from './files/place.ts';
 import { holdsAmong } from './holds.ts';
 import type { ArchiveFiles, ArchiveReceipt } from './port.ts';
 import { putBack, type PutBack } from './put-back.ts';
@@ -42,6 +43,11 @@ export interface Shelf {
   readonly files?: ArchiveFiles;
   /** The parts that can be read, oldest first. Rows on their way out of the table are read there. */
   readonly parts: (pieces: readonly Piece[]) => readonly ShelvedPart[];
+  /**
+   * Pieces in the store that the ledger does not know: of another database with the same definition, or from a time that
+   * a restored backup of this one does not remember. Nothing removes them.
+   */
+  readonly strangers: (pieces: readonly Piece[]) => Promise<readonly ShelvedPart[]>;
   /**
    * Copies the rows of a range into a table of its own, in one transaction, compared with what was archived.
    * @throws HoldfastError HF_ARCHIVE_NOTHING, HF_ARCHIVE_TARGET and what reading a piece throws; the table is not made then
@@ -85,6 +91,7 @@ export function shelfOf(model: Model, asked: Asked): Shelf | undefined {
     by: terms.by,
     ...(files !== undefined && { files }),
     parts: (pieces) => partsOf(terms, pieces),
+    strangers: async (pieces) => strangersOf(model, terms, pieces),
     restore: async (context, { from, to, into }) =>
       restored(context, terms, {
         into,
@@ -133,6 +140,34 @@ function partOf(terms: Terms, unit: Unit, held: boolean): ShelvedPart | undefine
     ...(bytes !== undefined && { bytes }),
     ...(filed && { verifiedAt: unit.since }),
   };
+}
+
+async function strangersOf(
+  model: Model,
+  terms: Terms,
+  pieces: readonly Piece[],
+): Promise<readonly ShelvedPart[]> {
+  const known = new Set(
+    unitsOf(terms, pieces).flatMap((unit) => {
+      if (unit.state === 'gone') return [];
+      const { from, to, serial } = unit;
+      return piecePath(model.name, { of: terms.of, range: { column: terms.by, from, to }, serial });
+    }),
+  );
+  const found = (await terms.archive?.files?.list(model.name)) ?? [];
+  return found
+    .filter(({ path, manifest }) => label(manifest.relation) === label(terms.of) && !known.has(path))
+    .map(({ path, manifest, receipt }) => ({
+      key: path,
+      state: 'filed',
+      from: manifest.range.from === null ? null : new Date(manifest.range.from),
+      to: new Date(manifest.range.to),
+      rows: manifest.rows,
+      bytes: receipt.bytes,
+      until: null,
+      held: false,
+      place: { receipt },
+    }));
 }
 
 /** The day a part's newest row has been online and archived long enough. */
