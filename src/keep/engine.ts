@@ -85,6 +85,7 @@ export class Engine {
   #crew: { readonly lead: Lead; readonly crew: Crew } | undefined;
   #beat: { readonly stop: () => void } | undefined;
   #atStart = new Set<string>();
+  #stepping: Promise<Step> | undefined;
   #active = new Set<string>();
   #attendedFrom: Date;
   #ledMs = 0;
@@ -125,6 +126,12 @@ export class Engine {
    * @param not jobs to leave alone though they are due
    */
   async step(not: ReadonlySet<string> = new Set(), how?: 'lazily'): Promise<Step> {
+    const step = this.#step(not, how);
+    this.#stepping = step;
+    return step;
+  }
+
+  async #step(not: ReadonlySet<string>, how: 'lazily' | undefined): Promise<Step> {
     const idle = { started: [], skipped: [] };
     const standing = await this.#lead(how);
     if ('leader' in standing) return { ...idle, leading: false, leader: standing.leader };
@@ -185,6 +192,8 @@ export class Engine {
   /** Lets the batches at hand finish or back out, gives the lead back and leaves the server. */
   async stop(): Promise<void> {
     this.#stop.abort();
+    // What is about to begin a run belongs to those that are waited for.
+    await this.#stepping?.catch(() => undefined);
     await Promise.allSettled(this.running.values());
     await this.leadership.release().catch(() => undefined);
     await this.#leaveCrew();
