@@ -1,11 +1,18 @@
 // What left a table comes back: into a table of its own, or into the table itself, once and not twice, whatever is killed.
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
 import type { Definition } from '../../src/define/index.ts';
 import type { TaskContext } from '../../src/define/job.ts';
-import { folder, holds, releaseHold, shelvesOf, type Shelf } from '../../src/traits/index.ts';
+import {
+  type ArchiveFiles,
+  folder,
+  holds,
+  releaseHold,
+  shelvesOf,
+  type Shelf,
+} from '../../src/traits/index.ts';
 import { test, type TestDatabase } from '../cluster/index.ts';
 import { fill, openShop, states, sumOf, turn, type Turn, withContext } from './retention-stand.ts';
 
@@ -75,6 +82,45 @@ describe('into a table of its own', () => {
     expect(done).toEqual({ table: into, rows: 180, parts: 3 });
     expect(await sumOf(db, [table, 'restored.inschema'])).toEqual(before);
   });
+});
+
+test('a file that arrives damaged drops no row, and the next run writes it anew', async ({ db }) => {
+  const root = await place();
+  const whole = folder(root);
+  let torn = 0;
+  const store: ArchiveFiles = {
+    ...whole,
+    write: async (context, piece, source) => {
+      const receipt = await whole.write(context, piece, source);
+      if (torn === 0) {
+        torn += 1;
+        await truncate(join(root, receipt.path, 'rows-00001.parquet'), 100);
+      }
+      return receipt;
+    },
+  };
+  const { definition, table } = await openShop(db, 'arriving', {
+    online: '30 days',
+    archive: { to: 'files', store, table: 'arriving', for: '2 years' },
+    then: 'delete',
+  });
+  await fill(db, table, { from: '2026-01-01T00:00Z', to: '2026-04-10T00:00Z' });
+  const start = await sumOf(db, [table]);
+  await expect(turn(db, definition, { now: NOW })).rejects.toMatchObject({
+    code: 'HF_RETENTION_STUCK',
+    what: expect.stringContaining('HF_ARCHIVE_DAMAGED') as string,
+  });
+  expect(await states(db, definition)).toEqual([
+    '2026-01-01T00:00:00.000Z filing archive 62',
+    '2026-02-01T00:00:00.000Z filed archive 56',
+    '2026-03-01T00:00:00.000Z filed archive 62',
+  ]);
+  expect((await sumOf(db, [table, 'archive.arriving'])).rows).toBe(start.rows - 118);
+  await turn(db, definition, { now: NOW });
+  expect((await states(db, definition))[0]).toBe('2026-01-01T00:00:00.000Z filed archive 62');
+  const into = { schema: 'restored', name: 'arriving' };
+  await inContext(db, definition, async (context, shelf) => shelf.restore(context, { ...ALL, into }));
+  expect(await sumOf(db, [table, 'restored.arriving'])).toEqual(start);
 });
 
 describe('into the table itself', () => {

@@ -88,9 +88,20 @@ async function write(run: Run, unit: Unit): Promise<Unit | undefined> {
   return move(run, unit, { to: { state: 'written', receipt } });
 }
 
+const NOT_WHOLE = new Set(['HF_ARCHIVE_MISSING', 'HF_ARCHIVE_DAMAGED', 'HF_ARCHIVE_DIFFERS']);
+
 async function verify(run: Run, unit: Unit): Promise<Unit | undefined> {
-  if (unit.receipt === undefined) return undefined;
-  await run.terms.archive?.files?.verify(run.context, unit.receipt, unit.table);
+  const { files } = run.terms.archive ?? {};
+  if (unit.receipt === undefined || files === undefined) return undefined;
+  try {
+    await files.verify(run.context, unit.receipt, unit.table);
+  } catch (error) {
+    // The rows are here still: what did not arrive whole goes, and the next run writes it anew.
+    if (!NOT_WHOLE.has((error as { code?: string }).code ?? '')) throw error;
+    await files.remove(unit.receipt);
+    await move(run, unit, { to: { state: 'filing' } });
+    throw error;
+  }
   return move(run, unit, { to: { state: 'verified' } });
 }
 
