@@ -283,6 +283,32 @@ describe('whoever works with it', () => {
   });
 });
 
+test('what waits, what came late and how old it is are measured', async ({ db }) => {
+  const { definition } = await till(db);
+  await settled(db);
+  await db.query('VACUUM till.days_pending');
+  const { session: maintenance } = await maintain(db, { now: NOW });
+  const writer = await session(db);
+  await writer.query(`INSERT INTO till.sales
+    SELECT 'a', 2000 + n, '2026-11-10Z', 1, 'item ' || n, 1 FROM generate_series(1, 30) n`);
+  await writer.query('SELECT pg_stat_force_next_flush()');
+  const now = new Date(NOW.getTime() + 90_000);
+  const days = definition.measures.collectors[1]?.watched;
+  const value = async (metric: string): Promise<number | undefined> => {
+    const samples = await days?.collect({
+      model: definition.model,
+      query: maintenance.query,
+      now,
+      pieces: [],
+    });
+    return samples?.find((one) => one.metric === `holdfast_rollup_${metric}`)?.value;
+  };
+  expect(await value('age_seconds')).toBe(90);
+  expect(await value('budget_seconds')).toBe(3600);
+  expect(await value('late_total')).toBe(2);
+  expect(await value('pending_rows')).toBe(30);
+});
+
 describe('the first run', () => {
   test('counts what is there, once, and waits for nobody', async ({ db }) => {
     const { definition } = await till(db);

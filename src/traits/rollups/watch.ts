@@ -71,16 +71,10 @@ interface Known {
   readonly late: string;
 }
 
-/**
- * An exact count of a table or of its queue would cost what they hold; the planner's own arithmetic is near enough:
- * rows at the last ANALYZE, scaled by the pages there are now.
- */
+/** An exact count would cost what the table holds, and under row security see none of it; the server keeps its own. */
 const ESTIMATE_SQL = `
-  SELECT (CASE WHEN c.reltuples < 0 THEN s.n_live_tup
-    ELSE c.reltuples * (pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::pg_catalog.int8)
-      / greatest(c.relpages, 1) END)::pg_catalog.float8 AS rows
-  FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_stat_all_tables s ON s.relid = c.oid
-  WHERE c.oid = pg_catalog.to_regclass($1)`;
+  SELECT s.n_live_tup::pg_catalog.float8 AS rows FROM pg_catalog.pg_stat_all_tables s
+  WHERE s.relid = pg_catalog.to_regclass($1)`;
 
 function watched(of: RelationName, by: { readonly budget: string; readonly queue?: RelationName }): Watched {
   const { queue } = by;
@@ -91,7 +85,7 @@ function watched(of: RelationName, by: { readonly budget: string; readonly queue
     collect: async ({ query, now }) => {
       const estimate = async (one: RelationName): Promise<number> => {
         const [row] = await query<{ rows: number }>(ESTIMATE_SQL, [qualified(one)]);
-        return Math.round(row?.rows ?? 0);
+        return row?.rows ?? 0;
       };
       const [state] = await query<Known>(
         `SELECT refreshed_at, rows, late FROM ${qualified(stateOf(of))} WHERE rollup = $1`,
