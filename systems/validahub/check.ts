@@ -29,6 +29,7 @@ import {
 import { checksum } from './rules/checksum.ts';
 import { compatibility } from './rules/compatibility.ts';
 import { loadRulesFile, type RuleFile } from './rules/load.ts';
+import { isLearnt } from './operations/mined-rule.ts';
 import type { Rule } from './rules/rule.ts';
 import { allows, highestVersion, nextVersion, parseVersion, raisedPart, type Version } from './semver.ts';
 import { CHANNELS, type Channel } from './tables/columns.ts';
@@ -73,7 +74,8 @@ export interface Checked {
 }
 
 /**
- * Checks a file: makes the tenant and the rule set if they are not there, publishes the rules if they changed, runs them,
+ * Checks a file: makes the tenant and the rule set if they are not there, publishes the rules if they changed (with what was
+ * learnt from accepted suggestions beside them), runs them,
  * and writes the corrected file under its name once it is whole.
  * @throws HoldfastError of the operations; HF_VALIDAHUB_OUT when the corrected file cannot be written
  */
@@ -158,12 +160,14 @@ async function publishIfChanged(
   hub: Hub,
   wanted: Wanted,
 ): Promise<{ setId: string; published: string | null }> {
-  const { request, rules, channel } = wanted;
+  const { request, channel } = wanted;
   const { tenant, by } = request;
-  const of = { tenant, channel, name: rules.name };
+  const of = { tenant, channel, name: wanted.rules.name };
   const set = (await findRuleSet(hub, of)) ?? (await createRuleSet(hub, { ...of, by }));
   const setId = set.id;
   const current = await currentChecksum(hub, tenant, setId);
+  const learnt = await learntRules(hub, { tenant, setId, file: wanted.rules });
+  const rules = { ...wanted.rules, rules: [...wanted.rules.rules, ...learnt] };
   if (current === checksum(rules.mapping, rules.rules)) return { setId, published: null };
   const place = placeFor(rules, await versionsOf(hub, tenant, setId));
   const versionId =
@@ -182,6 +186,21 @@ async function publishIfChanged(
   await validateVersion(hub, { tenant, versionId, by });
   await publishVersion(hub, { tenant, versionId, by, makeCurrent: true });
   return { setId, published: place.version };
+}
+
+/** What people accepted into the current version and no file knows of: it stays when the file is published again. */
+async function learntRules(
+  hub: Hub,
+  of: { readonly tenant: string; readonly setId: string; readonly file: RuleFile },
+): Promise<readonly Rule[]> {
+  const { rows } = await hub.sessions
+    .session({ tenant: of.tenant })
+    .query<{ rules: readonly Rule[] }>(
+      'SELECT rules FROM validahub.rule_versions WHERE rule_set_id = $1 AND is_current',
+      [of.setId],
+    );
+  const known = new Set(of.file.rules.map((rule) => rule.id));
+  return (rows[0]?.rules ?? []).filter((rule) => isLearnt(rule) && !known.has(rule.id));
 }
 
 async function currentChecksum(hub: Hub, tenant: string, setId: string): Promise<string | null> {

@@ -8,9 +8,11 @@ import {
   endShadow,
   listSuggestions,
   mineSuggestions,
+  publishVersion,
   rejectSuggestion,
   ruleEffectiveness,
   topErrorFields,
+  validateVersion,
   waitingCorrections,
   type Freshness,
   type Hub,
@@ -78,6 +80,13 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     summary: 'reject a suggestion; it is not made again for 90 days',
     options: ['reason', 'feedback'],
     run: reject,
+  },
+  publish: {
+    usage: 'publish VERSION_ID [--current]',
+    summary: 'validate and publish a draft; with --current it is in force at once',
+    options: [],
+    flags: ['current'],
+    run: publish,
   },
   shadow: {
     usage: 'shadow activate|withdraw VERSION_ID [--reason TEXT] [--force]',
@@ -243,7 +252,7 @@ async function accept(hub: Hub, { tenant, by, words, options }: Asked): Promise<
   });
   const lines = [
     `Rule ${value.ruleId} is in version ${value.version} (${value.versionId}).`,
-    'Validate and publish it to let it run.',
+    `Publish it to let it run: publish ${value.versionId}`,
   ];
   return { value, lines };
 }
@@ -254,6 +263,24 @@ async function reject(hub: Hub, { tenant, by, words, options }: Asked): Promise<
   const id = only(words, 'reject');
   await rejectSuggestion(hub, { tenant, by, id, reason, ...number('feedback', options['feedback']) });
   return { value: { rejected: id }, lines: ['Rejected; it is not made again for 90 days.'] };
+}
+
+async function publish(hub: Hub, { tenant, by, words, options }: Asked): Promise<Answer> {
+  const of = { tenant, by, versionId: only(words, 'publish') };
+  const { errors } = await validateVersion(hub, of);
+  if (errors.length > 0) {
+    const lines = errors.map((error) => `${error.ruleId ?? 'rules'} ${error.path}: ${error.message}`);
+    return { value: { published: false, errors }, lines: ['It was not published.', ...lines] };
+  }
+  const value = await publishVersion(hub, {
+    ...of,
+    ...(options['current'] === true && { makeCurrent: true }),
+  });
+  const { shadowUntil } = value;
+  const then =
+    shadowUntil === null ? 'not in force' : `in its shadow until ${shadowUntil.toISOString().slice(0, 10)}`;
+  const lines = [`Version ${value.version} is published and ${value.current ? 'in force' : then}.`];
+  return { value: { published: true, ...value }, lines };
 }
 
 async function shadow(hub: Hub, { tenant, by, words, options }: Asked): Promise<Answer> {

@@ -141,10 +141,17 @@ function earlier(than: number): number {
 
 const NAME_CHARACTERS = 40;
 
+const LEARNT = 'learnt_';
+
+/** Whether a rule came of accepted suggestions. */
+export function isLearnt(rule: Pick<Rule, 'id'>): boolean {
+  return rule.id.startsWith(LEARNT);
+}
+
 /** The id of a field's learnt rule: the field's own name where it can stand in an id, else with six digits of its hash. */
 function learntId(field: string, ending: 'filled' | 'spelt'): string {
   const plain = field.toLowerCase().replace(/[^a-z0-9]+/g, '_');
   const name = plain.slice(0, NAME_CHARACTERS);
   const exact = name === field ? '' : `_${createHash('sha256').update(field).digest('hex').slice(0, 6)}`;
-  return `learnt_${name}${exact}_${ending}`;
+  return `${LEARNT}${name}${exact}_${ending}`;
 }

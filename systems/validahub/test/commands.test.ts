@@ -49,9 +49,11 @@ describe('the errand after check', () => {
     expect(suggestions).toMatchObject([{ confidence: 0.3755, accepted: 4, against: 1 }]);
     const [suggestion] = suggestions;
     expect((await say(hub, ['suggestions', ...at]))[1]).toContain('Write "Acme" for "acme" in brand');
-    expect(await say(hub, ['accept', suggestion?.id ?? '', ...at])).toEqual([
-      expect.stringMatching(/^Rule learnt_brand_spelt is in version 1\.1\.0 \([0-9a-f-]{36}\)\.$/),
-      'Validate and publish it to let it run.',
+    const accepted = await say(hub, ['accept', suggestion?.id ?? '', ...at]);
+    expect(accepted[0]).toMatch(/^Rule learnt_brand_spelt is in version 1\.1\.0 \([0-9a-f-]{36}\)\.$/);
+    const publish = /^Publish it to let it run: (publish [0-9a-f-]{36})$/.exec(accepted[1] ?? '')?.[1] ?? '';
+    expect(await say(hub, [...publish.split(' '), ...at])).toEqual([
+      expect.stringMatching(/^Version 1\.1\.0 is published and in its shadow until \d{4}-\d\d-\d\d\.$/),
     ]);
     await expect(say(hub, ['reject', suggestion?.id ?? '', '--reason', 'late', ...at])).rejects.toMatchObject(
       {

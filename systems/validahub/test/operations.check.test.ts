@@ -6,7 +6,14 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { check, readInput, type Checked } from '../check.ts';
 import { DEMO_CATALOGUE, demoCatalogue } from '../demo/generate.ts';
-import type { Hub } from '../operations/index.ts';
+import {
+  acceptSuggestion,
+  mineSuggestions,
+  publishVersion,
+  validateVersion,
+  type Hub,
+} from '../operations/index.ts';
+import { putPatterns } from './patterns.ts';
 import { freshTenant, test } from './installed.ts';
 
 const STARTER = fileURLToPath(new URL('../rules.yaml', import.meta.url));
@@ -54,6 +61,21 @@ async function checked(
 }
 
 describe('check', () => {
+  test('keeps what was learnt when the rule file is published again', async ({ db, installed: { hub } }) => {
+    const tenant = freshTenant();
+    const file = await write('learnt.csv', 'sku,title,brand\n1,Item,acme\n');
+    const first = await checked(hub, { tenant, rules: await write('first.yaml', FIRST), file });
+    await putPatterns(db, tenant, [{ original: 'acme', corrected: 'Acme', accepted: 9 }]);
+    const { suggestions } = await mineSuggestions(hub, { tenant, by });
+    const { versionId } = await acceptSuggestion(hub, { tenant, id: suggestions[0]?.id ?? '', by });
+    await validateVersion(hub, { tenant, versionId, by });
+    await publishVersion(hub, { tenant, versionId, by, makeCurrent: true });
+    const again = await checked(hub, { tenant, rules: await write('first.yaml', FIRST), file });
+    expect([first.published, again.published, again.result.report.corrected]).toEqual(['1.0.0', null, 1]);
+    const added = await checked(hub, { tenant, rules: await write('added.yaml', ADDED), file });
+    expect([added.published, added.result.report.corrected]).toEqual(['1.2.0', 1]);
+  });
+
   test('publishes rules once, and again under a number that says what changed', async ({
     installed: { hub },
   }) => {
