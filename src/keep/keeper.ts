@@ -5,7 +5,7 @@ import { target } from '../server/index.ts';
 import { openEngine, type Engine } from './engine.ts';
 import { isConnectionLost, sayError } from './failure.ts';
 import { settle, type KeepOptions, type Settings } from './options.ts';
-import { registerCron, splitForCron } from './pg-cron.ts';
+import { noteCronLog, registerCron, splitForCron } from './pg-cron.ts';
 import type { RunReport, TickReport } from './report.ts';
 import { checkSchedules } from './schedule.ts';
 
@@ -37,7 +37,11 @@ export async function openKeeper(
   const without = await delegate(definition, url, { options, settings });
   const engine = await openEngine({ definition, url, settings, as: 'keeper', without });
   return {
-    tick: async () => tick(engine, settings),
+    tick: async () => {
+      const report = await tick(engine, settings);
+      if (without.size > 0 && report.leading) await noteLog(engine, definition, { url, settings });
+      return report;
+    },
     stop: async () => engine.stop(),
     abandon: async () => engine.abandon(),
   };
@@ -91,6 +95,19 @@ async function onceMore<T>(engine: Engine, work: () => Promise<T>): Promise<T | 
   });
 }
 
+const CRON_LOG_MS = 60_000;
+
+async function noteLog(
+  engine: Engine,
+  definition: Definition,
+  { url, settings }: { readonly url: string; readonly settings: Settings },
+): Promise<void> {
+  const lead = engine.leadership.held();
+  if (lead === undefined) return;
+  const by = { client: await engine.control.client(), lead, now: settings.clock.now() };
+  if (!(await noteCronLog(definition, url, by))) engine.leadership.lose();
+}
+
 // Gives the names of the jobs that pg_cron runs.
 async function delegate(
   definition: Definition,
@@ -131,10 +148,15 @@ export async function keep(definition: Definition, url: string, options: KeepOpt
   const pollMs = Math.max(20, Math.min(1_000, settings.leaseMs / 5));
   let following: string | undefined;
   let failures = 0;
+  let notedMs = -Infinity;
   while (!signal.aborted) {
     let pauseMs = pollMs;
     try {
       const step = await engine.step(undefined, 'lazily');
+      if (without.size > 0 && step.leading && performance.now() - notedMs > CRON_LOG_MS) {
+        notedMs = performance.now();
+        await noteLog(engine, definition, { url, settings });
+      }
       failures = 0;
       const leader = step.leader === undefined ? undefined : `${step.leader.holder} on ${step.leader.host}`;
       if (leader !== undefined && leader !== following)

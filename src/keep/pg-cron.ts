@@ -2,6 +2,7 @@
 import type { Client } from 'pg';
 import { jobDefaults, type Definition, type Job } from '../define/index.ts';
 import { HoldfastError } from '../error.ts';
+import { noteElsewhere, type Lead } from '../ledger/index.ts';
 import { target, withClient, withDatabase } from '../server/index.ts';
 import type { JobStatus } from './status.ts';
 
@@ -132,6 +133,8 @@ const LOG_SQL = `SELECT j.jobname AS name,
     count(*) FILTER (WHERE d.status = 'failed' AND d.runid > coalesce((SELECT max(s.runid) FROM cron.job_run_details s
       WHERE s.jobid = j.jobid AND s.status = 'succeeded'), 0))::pg_catalog.int4 AS failures,
     max(d.start_time) FILTER (WHERE d.status IN ('starting', 'running', 'sending', 'connecting')) AS "runningSince",
+    count(*) FILTER (WHERE d.status = 'succeeded')::pg_catalog.float8 AS done,
+    count(*) FILTER (WHERE d.status = 'failed')::pg_catalog.float8 AS failed,
     (SELECT l.return_message FROM cron.job_run_details l WHERE l.jobid = j.jobid AND l.status IN ('failed', 'succeeded')
       ORDER BY l.runid DESC LIMIT 1) AS message
   FROM cron.job j LEFT JOIN cron.job_run_details d ON d.jobid = j.jobid
@@ -145,6 +148,8 @@ interface Log {
   readonly failures: number;
   readonly runningSince: Date | null;
   readonly message: string | null;
+  readonly done: number;
+  readonly failed: number;
 }
 
 /**
@@ -156,6 +161,32 @@ export async function withCronLog(
   url: string,
   statuses: readonly JobStatus[],
 ): Promise<readonly JobStatus[]> {
+  const logs = await worstLogs(definition, url);
+  return statuses.map((status) => {
+    const log = logs.get(status.job);
+    return log === undefined ? status : merged(status, log);
+  });
+}
+
+/**
+ * Writes into the ledger what pg_cron's run log says, so that its jobs are measured like those of the keeper.
+ * @returns false when the lead is lost
+ */
+export async function noteCronLog(
+  definition: Definition,
+  url: string,
+  by: { readonly client: Client; readonly lead: Lead; readonly now: Date },
+): Promise<boolean> {
+  for (const [job, log] of await worstLogs(definition, url)) {
+    const lastError = errorOf(log);
+    const stands = { ...log, definition: definition.name, job, now: by.now, lastError };
+    if (!(await noteElsewhere(by.client, by.lead, stands))) return false;
+  }
+  return true;
+}
+
+// Of a job with several entries the one that stands worst.
+async function worstLogs(definition: Definition, url: string): Promise<ReadonlyMap<string, Log>> {
   const prefix = `${target(url).database}:${definition.name}/`;
   const logs = await atHome(url, async (client) => (await client.query<Log>(LOG_SQL, [prefix])).rows).catch(
     (error: unknown) => {
@@ -163,11 +194,16 @@ export async function withCronLog(
       throw error;
     },
   );
-  return statuses.map((status) => {
-    const own = logs.filter(({ name }) => name.slice(prefix.length).split(' ')[0] === status.job);
-    const worst = own.toSorted((a, b) => b.failures - a.failures || age(a) - age(b))[0];
-    return worst === undefined ? status : merged(status, worst);
-  });
+  const found = new Map<string, Log>();
+  for (const log of logs.toSorted((a, b) => b.failures - a.failures || age(a) - age(b))) {
+    const job = log.name.slice(prefix.length).split(' ')[0] ?? '';
+    if (!found.has(job)) found.set(job, log);
+  }
+  return found;
+}
+
+function errorOf({ failures, message }: Log): string | null {
+  return failures > 0 ? (message ?? 'pg_cron says no more').trim() : null;
 }
 
 const age = (log: Log): number => log.lastSuccessAt?.getTime() ?? 0;
@@ -180,7 +216,7 @@ function merged(status: JobStatus, log: Log): JobStatus {
     lastStartedAt: log.lastStartedAt,
     lastSuccessAt: log.lastSuccessAt,
     failures: log.failures,
-    lastError: log.failures > 0 ? (log.message ?? 'pg_cron says no more').trim() : null,
+    lastError: errorOf(log),
     runningSince: log.runningSince,
   };
 }

@@ -26,7 +26,7 @@ export {
   takeLead,
 } from './lead.ts';
 export type { Challenge, Lead, LeadAt, Leader } from './lead.ts';
-export { closeJobRun, jobRows, jobRuns, noteJobs, openJobRun, skipDue } from './jobs.ts';
+export { closeJobRun, jobRows, jobRuns, noteElsewhere, noteJobs, openJobRun, skipDue } from './jobs.ts';
 export type { Closing, JobRow, JobRunRow, JobRunState, Opening } from './jobs.ts';
 export { listPieces, putPiece, removePiece } from './pieces.ts';
 export type { PieceOwner, PieceQuery, PieceRow } from './pieces.ts';

@@ -126,6 +126,48 @@ export async function skipDue(
   return rowCount === 1;
 }
 
+/** Where a job stands that somebody else runs. */
+export interface JobElsewhere {
+  readonly definition: string;
+  readonly job: string;
+  readonly now: Date;
+  readonly lastStartedAt: Date | null;
+  readonly lastSuccessAt: Date | null;
+  readonly failures: number;
+  readonly lastError: string | null;
+  readonly done: number;
+  readonly failed: number;
+}
+
+/** Notes where a job stands that somebody else runs, so that it is measured like any other. @returns false when the lead is lost */
+export async function noteElsewhere(client: Client, lead: Lead, of: JobElsewhere): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `WITH held AS (${HELD(lead.schema)})
+     INSERT INTO ${ident(lead.schema)}.job AS j (definition, name, first_seen_at, last_due_at, served_due_at,
+       last_started_at, last_success_at, failures, last_error, runs_done, runs_failed)
+     SELECT $2, $3, t.now, coalesce(t.started, t.now), coalesce(t.success, t.now), t.started, t.success, $7, $8, $9, $10
+       FROM held, (SELECT $4::pg_catalog.timestamptz AS now, $5::pg_catalog.timestamptz AS started,
+         $6::pg_catalog.timestamptz AS success) AS t
+     ON CONFLICT (definition, name) DO UPDATE SET last_due_at = greatest(j.last_due_at, $5),
+       served_due_at = greatest(j.served_due_at, $6), last_started_at = greatest(j.last_started_at, $5),
+       last_success_at = greatest(j.last_success_at, $6), retry_at = NULL, failures = $7, last_error = $8,
+       runs_done = greatest(j.runs_done, $9), runs_failed = greatest(j.runs_failed, $10)`,
+    [
+      lead.fence,
+      of.definition,
+      of.job,
+      of.now,
+      of.lastStartedAt,
+      of.lastSuccessAt,
+      of.failures,
+      of.lastError,
+      of.done,
+      of.failed,
+    ],
+  );
+  return rowCount === 1;
+}
+
 /** What opens a run. */
 export interface Opening {
   readonly definition: string;

@@ -4,7 +4,7 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { jobStatus, openKeeper, registerCron, splitForCron, withCronLog } from '../../src/keep/index.ts';
 import { embedded, withDatabase, type Embedded } from '../../src/server/index.ts';
-import { clockAt, DAY, jobsOf } from './kit.ts';
+import { clockAt, DAY, jobsOf, MINUTE } from './kit.ts';
 
 const daily = { schedule: { cron: '10 0 * * *' } } as const;
 
@@ -165,6 +165,26 @@ describe.skipIf(!installed)(
           failures: 2,
           lastError: 'ERROR:  division by zero',
         },
+      ]);
+    });
+
+    test('what it logs is in the ledger too, where metrics and alerts look', async () => {
+      const definition = jobsOf(
+        { good: { ...daily, sql: 'SELECT 1' }, bad: { ...daily, sql: 'SELECT 1/0' } },
+        'log',
+      );
+      const clock = clockAt('2026-01-14T00:20:00Z');
+      const options = { clock, scheduler: 'pg_cron', ledgerSchema: 'ledger_log' } as const;
+      const keeper = await openKeeper(definition, url, options);
+      expect(await keeper.tick()).toMatchObject({ leading: true, runs: [] });
+      await keeper.stop();
+      const client = new Client(url);
+      await client.connect();
+      const known = await jobStatus(definition, client, { now: clock.now(), ...options });
+      await client.end();
+      expect(known).toMatchObject([
+        { job: 'good', seen: true, lateMs: 10 * MINUTE, failures: 0, lastError: null },
+        { job: 'bad', seen: true, lateMs: 2 * DAY + 10 * MINUTE, failures: 2 },
       ]);
     });
 
