@@ -172,7 +172,7 @@ class Course {
   }
 
   async #day(day: number): Promise<readonly Finding[]> {
-    const { options, replay, crew, clock } = this.#ground;
+    const { options, crew, clock } = this.#ground;
     await this.#trouble(day);
     const findings: Finding[] = [];
     const { back } = options.variant;
@@ -182,15 +182,38 @@ class Course {
       findings.push(...(await this.#pass(new Date(options.from.getTime() + day * DAY_MS + hour * HOUR_MS))));
       const kill = at === 0 && dies;
       if (kill) this.marks.push({ from: clock.now(), text: 'keeper killed' });
-      await crew.tick(kill);
+      findings.push(...(await this.#tick(kill)));
       if (at !== 0 || back === undefined || day % back.everyDays !== back.everyDays - 1) continue;
       this.marks.push({ from: clock.now(), text: 'clock stepped back' });
       clock.set(new Date(clock.now().getTime() - back.ms));
-      await crew.tick(false);
+      findings.push(...(await this.#tick(false)));
     }
     findings.push(...crew.check());
-    findings.push(...(await replay.check(day)));
+    findings.push(...(await this.#check(day)));
     return findings;
+  }
+
+  async #tick(kill: boolean): Promise<readonly Finding[]> {
+    try {
+      await this.#ground.crew.tick(kill);
+      return [];
+    } catch (error) {
+      const said = error instanceof Error ? error.message : String(error);
+      const expected = 'a look at the jobs without an error';
+      return [{ check: 'keepers go on whatever a job meets', subject: 'the keeper', expected, found: said }];
+    }
+  }
+
+  // A piece of an archive that cannot be read back is what the replay is there to find.
+  async #check(day: number): Promise<readonly Finding[]> {
+    try {
+      return await this.#ground.replay.check(day);
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      const { subject, what, code } = error;
+      const expected = 'every place rows may be in to be readable';
+      return [{ check: 'every row can be read back', subject, expected, found: `${what} [${code}]` }];
+    }
   }
 
   // One day of each stretch, drawn when the stretch begins.
