@@ -1,5 +1,5 @@
 // What tests of retention share: a shop whose rows grow old, its keeper's hand without a keeper, and where each row is.
-import { integer, pgSchema, primaryKey, text, timestamp } from 'drizzle-orm/pg-core';
+import { date, integer, pgSchema, primaryKey, text, timestamp } from 'drizzle-orm/pg-core';
 import { Client } from 'pg';
 import { collectJobs } from '../../src/define/jobs.ts';
 import { database, type Definition } from '../../src/define/index.ts';
@@ -60,6 +60,35 @@ export function shopOf(name: string, options: Kept): Definition {
       ...(traits?.(tables) ?? []),
     ],
   });
+}
+
+/** A table partitioned by a time without a zone, kept to the day. */
+export async function openTyped(
+  db: TestDatabase,
+  type: 'timestamp' | 'date',
+): Promise<{ readonly definition: Definition; readonly table: string }> {
+  const schema = pgSchema(`typed_${type}`);
+  const time = type === 'date' ? date('at').notNull() : timestamp('at').notNull();
+  const rows = schema.table('rows', { id: integer().notNull(), at: time }, (t) => [
+    primaryKey({ columns: [t.id, t.at] }),
+  ]);
+  const definition = database(`typed_${type}`, {
+    tables: { schema, rows },
+    traits: [
+      partitions(rows, { by: 'at', every: 'month', from: '2026-01-01' }),
+      retention(rows, {
+        online: '30 days',
+        archive: { to: 'schema', table: `typed_${type}`, for: '1 year' },
+        then: 'delete',
+        exact: 'day',
+        batch: { rows: 20, pauseMs: 0 },
+      }),
+    ],
+  });
+  await stand(db, definition, OPENED);
+  const client = await db.pool.connect();
+  await migrate(client).finally(() => client.release());
+  return { definition, table: `typed_${type}.rows` };
 }
 
 /** A shop on a test database whose events (or notes) are kept by the given options. */

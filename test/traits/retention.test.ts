@@ -1,6 +1,16 @@
 import { expect } from 'vitest';
+import { placeHold } from '../../src/traits/index.ts';
 import { test } from '../cluster/index.ts';
-import { everywhere, fill, openShop, states, sumOf, turn } from './retention-stand.ts';
+import {
+  everywhere,
+  fill,
+  openShop,
+  openTyped,
+  states,
+  sumOf,
+  turn,
+  withContext,
+} from './retention-stand.ts';
 
 const at = (iso: string): Date => new Date(iso);
 
@@ -65,3 +75,75 @@ test('rows of a plain table leave to the day, in batches, and are vacuumed after
   ]);
   expect(await turn(db, definition, { now: at('2026-04-15T01:40:00Z'), job: 'vacuum' })).toEqual([{}]);
 });
+
+test('rows that point at rows of their own table leave from the end of the chain, in one run', async ({
+  db,
+}) => {
+  const { definition, table } = await openShop(db, 'chain', {
+    of: 'notes',
+    online: '30 days',
+    archive: { to: 'schema', table: 'chain', for: '6 months' },
+    then: 'delete',
+    batch: { rows: 3, pauseMs: 0 },
+  });
+  await db.query(`ALTER TABLE ${table} ADD COLUMN answers int, ADD FOREIGN KEY (tenant_id, answers) REFERENCES ${table} (tenant_id, id);
+    ALTER TABLE archive.chain ADD COLUMN answers int;
+    INSERT INTO ${table} (tenant_id, id, created_at, answers)
+    SELECT 'a', n, timestamptz '2026-01-01 00:00+00' + n * interval '5 days', CASE WHEN n = 1 THEN 1 ELSE n - 1 END
+    FROM generate_series(1, 20) n;
+    INSERT INTO ${table} (tenant_id, id, created_at, answers) VALUES ('a', 99, '2026-05-30 00:00+00', 3)`);
+  const [done] = await turn(db, definition, { now: at('2026-06-01T01:00:00Z') });
+  expect(done).toEqual({ rows: 17, bytes: 0, what: '3 rows stay: other rows point at them' });
+  expect(await db.query(`SELECT array_agg(id ORDER BY id) AS ids FROM ${table}`)).toEqual([
+    { ids: [1, 2, 3, 99] },
+  ]);
+  expect((await sumOf(db, [table, 'archive.chain'])).rows).toBe(21);
+});
+
+test('rows that stay make no empty parts in the archive, run after run', async ({ db }) => {
+  const { definition, table } = await openShop(db, 'quiet', {
+    of: 'notes',
+    online: '30 days',
+    archive: { to: 'schema', table: 'quiet', for: '30 days' },
+    then: 'delete',
+  });
+  await fill(db, table, { from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z' });
+  const hold = withContext({ now: at('2026-01-15T00:00:00Z'), url: db.url, definition }, (context) =>
+    placeHold(context, { why: 'all of it', table: { schema: 'quiet', name: 'notes' } }),
+  );
+  await hold;
+  for (const day of [1, 2, 3]) await turn(db, definition, { now: at(`2026-08-0${day}T01:00:00Z`) });
+  expect(await states(db, definition)).toEqual([]);
+  expect((await sumOf(db, [table])).rows).toBe(3);
+});
+
+test.for(['timestamp', 'date'] as const)(
+  'a column of type %s is counted as the wall clock of UTC',
+  async (type, { db }) => {
+    const { definition, table } = await openTyped(db, type);
+    const prepare = `SET TimeZone = 'Asia/Kathmandu'; SET DateStyle = 'SQL, DMY'`;
+    await db.query(
+      `INSERT INTO ${table} (id, at) SELECT n, timestamp '2026-01-01' + (n / 2.0) * interval '1 day' FROM generate_series(0, 237) n`,
+    );
+    await turn(db, definition, { now: at('2026-04-15T01:00:00Z'), prepare });
+    const [left] = await db.query(
+      `SELECT min(at)::date::text AS oldest, count(*)::int AS rows FROM ${table}`,
+    );
+    expect(left).toEqual({ oldest: '2026-03-16', rows: 238 - 74 * 2 });
+    const [gone] = await db.query(
+      `SELECT max(at)::date::text AS newest, count(*)::int AS rows FROM archive.typed_${type}`,
+    );
+    expect(gone).toEqual({ newest: '2026-03-15', rows: 74 * 2 });
+    await turn(db, definition, { now: at('2026-05-15T01:00:00Z'), prepare });
+    expect(await db.query(`SELECT min(at)::date::text AS oldest FROM ${table}`)).toEqual([
+      { oldest: '2026-04-15' },
+    ]);
+    expect(await states(db, definition)).toEqual([
+      `2026-01-01T00:00:00.000Z archived archive 62`,
+      `2026-02-01T00:00:00.000Z archived archive 56`,
+      `2026-03-01T00:00:00.000Z archived archive 62`,
+      `2026-03-01T00:00:00.000Z 1 gone typed_${type} 0`,
+      `2026-04-01T00:00:00.000Z receiving archive`,
+    ]);
+  },
+);

@@ -37,6 +37,8 @@ export interface Hold {
   readonly since: Date | null;
 }
 
+const DAY_MS = 86_400_000;
+
 /** The subject of holds on all tables. */
 export const EVERY_TABLE = 'every table';
 
@@ -157,7 +159,9 @@ export function heldRows(
   const conditions = held.map((hold) => {
     const parts = [
       ...(hold.from === null ? [] : [`${by} >= ${value(instantOf(terms, hold.from))}::${terms.type}`]),
-      ...(hold.to === null ? [] : [`${by} < ${value(instantOf(terms, hold.to))}::${terms.type}`]),
+      ...(hold.to === null
+        ? []
+        : [`${by} < ${value(instantOf(terms, endOf(terms, hold.to)))}::${terms.type}`]),
       ...(hold.tenant === null || terms.tenant === undefined
         ? []
         : [`t.${ident(terms.tenant)}::text = ${value(hold.tenant)}`]),
@@ -165,6 +169,11 @@ export function heldRows(
     return parts.length === 0 ? 'true' : `(${parts.join(' AND ')})`;
   });
   return { sql: conditions.length === 0 ? 'false' : `(${conditions.join(' OR ')})`, values: all };
+}
+
+/** A date stands for its whole day: a hold that ends within it holds it. */
+function endOf(terms: Terms, to: Date): Date {
+  return terms.type === 'date' ? new Date(Math.ceil(to.getTime() / DAY_MS) * DAY_MS) : to;
 }
 
 function meets(hold: Hold, unit: Pick<Unit, 'from' | 'to'>): boolean {

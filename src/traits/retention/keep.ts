@@ -4,7 +4,7 @@ import { label, type Model, type RelationName } from '../../define/model.ts';
 import { qualified } from '../../sql.ts';
 import { gaps, shift, startOf } from '../partitions/period.ts';
 import { age } from './archive.ts';
-import { type Attached, attachedTo } from './catalogue.ts';
+import { type Attached, attachedTo, pointingAt } from './catalogue.ts';
 import { holdsNow, isHeld } from './holds.ts';
 import { begin, leave } from './leave.ts';
 import { receive } from './receive.ts';
@@ -143,31 +143,47 @@ async function rowsLeave(run: Run): Promise<void> {
     except: await shutRanges(run),
     ...(archive !== undefined && { into: archive }),
   };
-  const oldest = await oldestRow(run, leaving);
-  if (oldest === null) return;
-  await context.beforeLeaving(terms.of, { column: terms.by, ...leaving.range });
-  if (archive === undefined) await moveRows(run, leaving);
-  else await periodByPeriod(run, { leaving, archive, oldest });
+  // A row that points at another of its table goes before it: the other may go in the next round.
+  const chained = (await pointingAt(context.session.query, terms.of)).some((key) => key.own);
+  for (let round = 1; !stopping(run); round += 1) {
+    const oldest = await oldestRow(run, leaving);
+    if (oldest === null) break;
+    if (round === 1) await context.beforeLeaving(terms.of, { column: terms.by, ...leaving.range });
+    const moved =
+      archive === undefined
+        ? await moveRows(run, leaving)
+        : await periodByPeriod(run, { leaving, archive, oldest });
+    if (!chained || moved === 0) break;
+  }
+  await tellPointedAt(run, leaving);
+}
+
+/** Rows that stay because others point at them are counted, so that they are seen before somebody misses them. */
+async function tellPointedAt(run: Run, leaving: Leaving): Promise<void> {
+  const { context, terms } = run;
   const referenced = await countPointedAt(run, leaving);
   if (referenced > 0)
     run.told.lines.push(`${staying(referenced)}: other rows point at ${referenced === 1 ? 'it' : 'them'}`);
-  await context.session.transaction((query) => count(run, query, { referenced }));
+  const before = tallyOf(terms, await context.pieces.list(subjectOf(terms.of))).referenced;
+  if (referenced !== before) await context.session.transaction((query) => count(run, query, { referenced }));
 }
 
 async function periodByPeriod(
   run: Run,
   by: { readonly leaving: Leaving; readonly archive: RelationName; readonly oldest: Date },
-): Promise<void> {
+): Promise<number> {
   const { every } = run.terms;
   const { range } = by.leaving;
+  let moved = 0;
   for (let oldest: Date | null = by.oldest; oldest !== null && !stopping(run);) {
     const start = startOf(every, oldest.getTime());
     const [from, to] = [new Date(start), new Date(shift(every, start, 1))];
     await receive(run, by.archive, { from, to });
     const end = to < range.to ? to : range.to;
-    await moveRows(run, { ...by.leaving, range: { from, to: end } });
+    moved += await moveRows(run, { ...by.leaving, range: { from, to: end } });
     oldest = await oldestRow(run, { ...by.leaving, range: { from: end, to: range.to } });
   }
+  return moved;
 }
 
 async function shutRanges(run: Run): Promise<readonly Pick<Unit, 'from' | 'to'>[]> {

@@ -175,7 +175,7 @@ async function intoArchive(run: Run, unit: Unit): Promise<Unit> {
         await query(`ALTER TABLE ${qualified(unit.table)} ALTER COLUMN ${ident(column)} DROP DEFAULT`);
       const table = await movedTo(query, unit.table, archive.schema);
       await attach(query, table, { parent: archive, from, to: instantOf(terms, unit.to) });
-      for (const mending of await mendings(query, roles))
+      for (const mending of await mendings(query, roles, archive))
         if (label(mending.on) === label(table)) await query(mending.sql);
       return { table };
     },

@@ -57,7 +57,7 @@ async function makePlace(
     to: instantOf(terms, to),
   });
   const roles = context.model.roles.map((role) => role.name);
-  for (const mending of await mendings(query, roles))
+  for (const mending of await mendings(query, roles, archive))
     if (label(mending.on) === label(table)) await query(mending.sql);
   const earlier = unitsOf(terms, await context.pieces.list(subjectOf(terms.of), query));
   const unit = newUnit(earlier, { state: 'receiving', from, to, table, since: context.now });

@@ -4,7 +4,7 @@ import type { CatalogueQuery } from '../../define/trait.ts';
 import { HoldfastError } from '../../error.ts';
 import { ident, qualified } from '../../sql.ts';
 import { type Pointing, pointingAt } from './catalogue.ts';
-import { heldRows, holdsUntilCommit } from './holds.ts';
+import { heldRows, holdsNow, holdsUntilCommit } from './holds.ts';
 import { copied } from './leave.ts';
 import { count, passes, type Run, stopping } from './run.ts';
 import { instantOf } from './terms.ts';
@@ -83,16 +83,21 @@ export async function countPointedAt(run: Run, leaving: Leaving): Promise<number
   });
 }
 
-/** The oldest row that is to leave, as an instant; null when there is none. */
+/** The oldest row that is to leave and may, as an instant; null when there is none. */
 export async function oldestRow(run: Run, leaving: Leaving): Promise<Date | null> {
-  return run.context.session.transaction(async (query) => {
+  const { session } = run.context;
+  const free = unpointed(await pointingAt(session.query, leaving.from));
+  const held = await holdsNow(run);
+  return session.transaction(async (query) => {
     await query('SET LOCAL row_security = off');
     const due = dueRows(run, leaving);
+    const kept = heldRows(held, { terms: run.terms, values: due.values });
     const by = `t.${ident(run.terms.by)}`;
     const instant = run.terms.type === 'timestamptz' ? by : `${by}::timestamp AT TIME ZONE 'UTC'`;
     const [row] = await query<{ ms: number }>(
-      `SELECT extract(epoch FROM ${instant})::float8 * 1000 AS ms FROM ${qualified(leaving.from)} t WHERE ${due.sql} ORDER BY ${by} LIMIT 1`,
-      due.values,
+      `SELECT extract(epoch FROM ${instant})::float8 * 1000 AS ms FROM ${qualified(leaving.from)} t
+       WHERE ${due.sql} AND NOT ${kept.sql} AND ${free} ORDER BY ${by} LIMIT 1`,
+      kept.values,
     );
     return row === undefined ? null : new Date(Math.floor(row.ms));
   });
