@@ -111,6 +111,28 @@ test('a MERGE that inserts and then updates is added up, or refused where the se
   });
 });
 
+test('its full count can be asked of other relations, joined ones too, and spells equal sums alike', async ({
+  db,
+}) => {
+  const { definition } = await till(db);
+  const [sum] = definition.traits.flatMap((trait) => trait.promises?.(definition.model).sums ?? []);
+  expect(sum?.reads).toEqual([
+    { schema: 'till', name: 'sales' },
+    { schema: 'till', name: 'shops' },
+  ]);
+  const asked = sum?.recomputed(({ name }) => `"book"."${name}"`) ?? '';
+  expect(asked).toContain('FROM "book"."sales" AS source\n    JOIN "book"."shops" AS shop ON shop.tenant_id');
+  expect(asked).not.toContain('till');
+  await db.query(
+    `TRUNCATE till.sales; INSERT INTO till.sales VALUES ('a', 1, '2026-11-01Z', 1, 'x', NULL), ('a', 2, '2026-11-01Z', 1, 'x', 1.10)`,
+  );
+  await settled(db);
+  await db.query('DELETE FROM till.sales WHERE id = 2');
+  await settled(db);
+  const text = (query: string) => db.query(`SELECT ROW(r.*)::text AS row FROM (${query}) r`);
+  expect(await text(sum?.kept ?? '')).toEqual(await text(sum?.recomputed((of) => `till.${of.name}`) ?? ''));
+});
+
 const SALES = `INSERT INTO till.sales (tenant_id, id, at, shop_id, item, price) VALUES
   ('a', 1, '2026-10-01 10:00Z', 1, 'tea', 1), ('a', 2, '2026-10-01 23:59:59Z', 1, 'tea', 3),
   ('b', 3, '2026-10-02 00:00Z', 2, 'tea', 5), ('a', 4, '2026-11-02 00:00Z', 1, 'tea', 7)`;

@@ -5,7 +5,7 @@ import { relationOf } from '../reference.ts';
 import { ident, qualified } from '../../sql.ts';
 import type { RollupsOptions } from './index.ts';
 import type { IncrementalOptions } from './incremental/options.ts';
-import { planOf } from './incremental/plan.ts';
+import { joinedOf, planOf } from './incremental/plan.ts';
 import { keptSql, recomputedSql } from './incremental/settle-sql.ts';
 import { REFRESH_JOB, ROLLUP_JOB } from './keep.ts';
 import { mentions } from './mention.ts';
@@ -36,8 +36,7 @@ export function viewPromises(model: Model, of: RelationName, options: RollupsOpt
 export function countPromises(model: Model, of: RelationName, options: IncrementalOptions): Promised {
   const plan = planOf(model, of, options);
   if (plan === undefined) return {};
-  const joined =
-    options.reads?.map(relationOf) ?? model.tables.filter((one) => mentions(options.join ?? '', one));
+  const joined = joinedOf(model, options);
   return {
     sums: [
       {

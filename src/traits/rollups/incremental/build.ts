@@ -9,13 +9,11 @@ import {
 } from '../../../define/model.ts';
 import { ident, qualified } from '../../../sql.ts';
 import { quietRole, withRoles, withStatements } from '../../addition.ts';
-import { relationOf } from '../../reference.ts';
 import { functionStatements } from '../function.ts';
-import { mentions } from '../mention.ts';
 import { ageGrants, ownTable, withState, withTables } from '../state.ts';
 import { noteFunction, noteTriggers } from './note.ts';
 import type { IncrementalOptions } from './options.ts';
-import { namesOf, only, type Plan, planOf } from './plan.ts';
+import { joinedOf, namesOf, only, type Plan, planOf } from './plan.ts';
 import { rebuildFunction, settleFunction } from './settle-sql.ts';
 
 /**
@@ -65,10 +63,7 @@ function grants(model: Model, plan: Plan): Statement[] {
   const role = ident(options.refreshedBy);
   // Another rollup may bring the same grant: its origin is none of them.
   const origin = 'trait rollups';
-  const join = options.join ?? '';
-  const joined =
-    options.reads?.map(relationOf) ?? [...model.tables, ...model.views].filter((one) => mentions(join, one));
-  const read = [source, ...joined];
+  const read = [source, ...joinedOf(model, options)];
   const schemas = new Set([...read.map((one) => one.schema), of.schema]);
   const everything = 'SELECT, INSERT, UPDATE, DELETE';
   const on = (right: string, relation: RelationName): Statement => ({

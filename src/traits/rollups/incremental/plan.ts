@@ -3,6 +3,7 @@ import { findTable, type Model, type RelationName, type Table } from '../../../d
 import { ident, qualified } from '../../../sql.ts';
 import { objectName } from '../../name.ts';
 import { columnOf, relationOf } from '../../reference.ts';
+import { mentions } from '../mention.ts';
 import type { IncrementalOptions } from './options.ts';
 
 /** What a column of the target holds. */
@@ -96,6 +97,14 @@ export function namesOf(of: RelationName): {
     settle: named('settle'),
     rebuild: named('rebuild'),
   };
+}
+
+/** The relations that the options join to the source. */
+export function joinedOf(model: Model, options: IncrementalOptions): readonly RelationName[] {
+  const join = options.join ?? '';
+  const named = options.reads?.map(relationOf);
+  const all = named ?? [...model.tables, ...model.views].filter((one) => mentions(join, one));
+  return all.map(({ schema, name }) => ({ schema, name }));
 }
 
 /** The figures of given parts, in order. */

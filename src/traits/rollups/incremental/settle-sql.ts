@@ -125,14 +125,22 @@ END`;
  */
 export function recomputedSql(plan: Plan, relation?: string): string {
   const exact = plan.figures.flatMap((figure, at) =>
-    isExact(figure) ? [`${recount(plan)[at] ?? ''} AS ${ident(figure.column)}`] : [],
+    isExact(figure) ? [`${shown(figure, recount(plan)[at] ?? '')} AS ${ident(figure.column)}`] : [],
   );
   return `SELECT ${exact.join(', ')}\n  ${recountFrom(plan, relation)}`;
 }
 
 /** What is kept, the same columns in the same order as {@link recomputedSql}. */
 export function keptSql(plan: Plan): string {
-  return `SELECT ${names(plan.figures.filter(isExact)).join(', ')} FROM ${qualified(plan.of)}`;
+  const exact = plan.figures.filter(isExact);
+  const columns = exact.map((figure) => `${shown(figure, ident(figure.column))} AS ${ident(figure.column)}`);
+  return `SELECT ${columns.join(', ')} FROM ${qualified(plan.of)}`;
+}
+
+/** A figure so that equal ones are spelled alike: 0 and 0.00 are one sum, and a column may round what is put into it. */
+function shown({ part, type }: Figure, value: string): string {
+  if (part === 'sum' && /^(numeric|decimal)$/.test(type)) return `trim_scale(${value})`;
+  return part === 'recounted' ? `(${value})::${type}` : value;
 }
 
 function isExact({ part }: Figure): boolean {
