@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { lapse, variants, type Lapse } from 'holdfast/prove';
+import { lapse, variants, type Lapse } from '../src/prove/index.ts';
 import { subject, traffic } from '../test/prove/subject.ts';
 import type { Aim, Comparison, Context, Report } from './measure.ts';
 

@@ -16,15 +16,15 @@ async function insertUntilCut(
   const relay = await openRelay(db.url);
   const client = await connect(relay.url, { applicationName: 'cut' });
   const reached = relay.arm(cut);
-  let failed: unknown;
-  for (let n = 1; failed === undefined && n < 10; n += 1) {
-    const sql = values === undefined ? `INSERT INTO cuts VALUES (${n})` : 'INSERT INTO cuts VALUES ($1)';
-    await client
-      .query(sql, values === undefined ? undefined : [n])
-      .catch((error: unknown) => (failed = error));
-  }
+  const insert = async (n: number): Promise<unknown> =>
+    values === undefined
+      ? client.query(`INSERT INTO cuts VALUES (${n})`)
+      : client.query('INSERT INTO cuts VALUES ($1)', [n]);
+  const inserting = async (): Promise<void> => {
+    for (let n = 1; n < 10; n += 1) await insert(n);
+  };
+  await expect(inserting()).rejects.toThrow();
   await reached;
-  expect(failed).toBeInstanceOf(Error);
   expect(relay.statements()).toBe(cut.statement);
   await close(client);
   await relay.close();
