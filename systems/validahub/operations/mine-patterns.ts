@@ -61,14 +61,17 @@ const PAGE_SQL = `
     FROM validahub.correction_patterns p
     WHERE p.tenant_id = $1 AND p.confidence >= $5::float8
     ORDER BY p.confidence DESC, p.original_hash, p.corrected_hash, p.field_name, p.rule_id
-    LIMIT $6 OFFSET $7)
+    LIMIT $6 OFFSET $7),
+  fresh AS MATERIALIZED (
+    SELECT s.* FROM page s
+    WHERE s.accepted >= $3::bigint AND s.accepted >= $4::float8 * (s.accepted + s.rejected) AND ${NOT_SUGGESTED})
   SELECT all_of.looked_at, worth.*
   FROM (SELECT count(*)::int AS looked_at FROM page) all_of
   LEFT JOIN (
   SELECT s.field_name, s.rule_id, s.original_value, s.corrected_value, s.channel, s.proposed::float8, s.accepted::float8,
     s.rejected::float8, s.first_seen, s.last_seen, s.evidence_hash, coalesce(rivals.accepted, 0)::float8 AS rivals,
     coalesce(rivals.list, '[]'::jsonb) AS alternatives, s.confidence, s.original_hash, s.corrected_hash
-  FROM page s
+  FROM fresh s
   CROSS JOIN LATERAL (
     SELECT sum(r.accepted) AS accepted,
       jsonb_agg(jsonb_build_object('value', r.corrected_value, 'accepted', r.accepted) ORDER BY r.accepted DESC, r.corrected_hash)
@@ -76,8 +79,7 @@ const PAGE_SQL = `
     FROM validahub.correction_patterns r
     WHERE r.tenant_id = $1 AND r.field_name = s.field_name AND r.rule_id = s.rule_id
       AND r.original_hash = s.original_hash AND r.corrected_hash <> s.corrected_hash AND r.accepted > 0) rivals
-  WHERE s.accepted >= $3::bigint AND s.accepted >= $4::float8 * (s.accepted + s.rejected + coalesce(rivals.accepted, 0))
-    AND ${NOT_SUGGESTED}) worth ON true
+  WHERE s.accepted >= $4::float8 * (s.accepted + s.rejected + coalesce(rivals.accepted, 0))) worth ON true
   ORDER BY worth.confidence DESC, worth.original_hash, worth.corrected_hash, worth.field_name, worth.rule_id`;
 
 interface PatternRow {
@@ -99,23 +101,32 @@ interface PatternRow {
   readonly alternatives: readonly unknown[];
 }
 
-const PAGES = 80;
-const PAGE = 250;
+// Small at first, since the surest are mostly enough; then larger, since what was suggested before stays among the surest.
+const PAGES = [250, 500, 1_000, 2_000, 4_000, 8_000];
 const ALTERNATIVES = 5;
 
 /**
- * Single patterns worth a suggestion, surest first, until there are as many as the limit; of each tenant the 20,000 surest
+ * Single patterns worth a suggestion, surest first, until there are as many as the limit; of each tenant the 15,750 surest
  * patterns are looked at.
  */
 export async function minedValues(query: Query, mining: Mining): Promise<readonly Found[]> {
   const { tenantId, now, minSupport, minAcceptance, minConfidence } = mining;
   const found: Found[] = [];
-  for (let page = 0; page < PAGES && found.length < mining.limit; page += 1) {
-    const asked = [tenantId, now.toISOString(), minSupport, minAcceptance, minConfidence, PAGE, page * PAGE];
+  let from = 0;
+  for (const size of PAGES) {
+    const asked = [tenantId, now.toISOString(), minSupport, minAcceptance, minConfidence, size, from];
     const { rows } = await query<PatternRow & Record<string, unknown>>(PAGE_SQL, asked);
-    const worth = rows.map((row) => valueOf(row, mining)).filter((one) => one !== null);
-    found.push(...(await uncovered(worth, mining)));
-    if ((rows[0]?.looked_at ?? 0) < PAGE) break;
+    for (let at = 0; at < rows.length && found.length < mining.limit; at += mining.limit) {
+      const worth = rows.slice(at, at + mining.limit).map((row) => valueOf(row, mining));
+      found.push(
+        ...(await uncovered(
+          worth.filter((one) => one !== null),
+          mining,
+        )),
+      );
+    }
+    if (found.length >= mining.limit || (rows[0]?.looked_at ?? 0) < size) break;
+    from += size;
   }
   return found;
 }
