@@ -199,11 +199,14 @@ export async function topErrorFields(
   const fields = await asTenant(hub, tenantId, (tx) =>
     rowsOf<ErrorField>(
       tx,
-      sql`SELECT field_name AS field, count(*)::int AS violations,
-          (count(*) FILTER (WHERE severity = 'error'))::int AS errors, count(DISTINCT rule_id)::int AS rules,
-          count(DISTINCT job_id)::int AS jobs
-        FROM validahub.job_violations
-        WHERE tenant_id = ${tenantId} AND created_at >= ${since.toISOString()}::timestamptz
+      // Grouped twice: the different rules and jobs of a field are then few rows to sort, not every violation.
+      sql`SELECT field_name AS field, sum(of_rule)::int AS violations, sum(wrong)::int AS errors,
+          count(DISTINCT rule_id)::int AS rules, count(DISTINCT job_id)::int AS jobs
+        FROM (
+          SELECT field_name, rule_id, job_id, count(*) AS of_rule, count(*) FILTER (WHERE severity = 'error') AS wrong
+          FROM validahub.job_violations
+          WHERE tenant_id = ${tenantId} AND created_at >= ${since.toISOString()}::timestamptz
+          GROUP BY field_name, rule_id, job_id) v
         GROUP BY field_name ORDER BY errors DESC, violations DESC, field_name LIMIT ${limit}`,
     ),
   );
