@@ -5,6 +5,7 @@ import { database } from '../../src/define/index.ts';
 import { migrate } from '../../src/ledger/index.ts';
 import { partitions, retention } from '../../src/traits/index.ts';
 import { test, type TestDatabase } from '../cluster/index.ts';
+import { paths } from './retention-paths.ts';
 import { fill, openShop, states, sumOf, turn } from './retention-stand.ts';
 import { stand } from './stand.ts';
 
@@ -119,3 +120,22 @@ test('rows of a plain table leave under 32 writers, and none waits for a batch',
   expect((await sumOf(db, [table], `created_at < '2026-06-01 00:00+00'`)).rows).toBe(0);
   expect(await sumOf(db, [table, 'archive.busyrows'], `created_at < '2026-06-30 12:00+00'`)).toEqual(before);
 });
+
+test.for(['whole_schema', 'rows_schema', 'day_schema', 'whole_gone'])(
+  'two runs at once, with no lease between them: %s',
+  async (path, { db }) => {
+    const options = paths('unused')[path];
+    if (options === undefined) throw new Error(`There is no path ${path}.`);
+    const { definition, table } = await openShop(db, path, options);
+    await fill(db, table, { from: '2026-01-01T00:00:00Z', to: '2026-04-30T12:00:00Z' });
+    const oldest = { whole_gone: '2026-03-01', whole_schema: '2026-01-01' }[path] ?? '2026-01-15';
+    const expected = await sumOf(db, [table], `created_at >= '${oldest} 00:00+00'`);
+    const archive = options.archive?.table === undefined ? [] : [`archive.${options.archive.table}`];
+    const run = async (): Promise<unknown> => turn(db, definition, { now: new Date('2026-04-15T01:00:00Z') });
+    await Promise.allSettled([run(), run(), run()]);
+    await run();
+    const online = path.startsWith('whole') ? '2026-03-01' : '2026-03-15';
+    expect((await sumOf(db, [table], `created_at < '${online} 00:00+00'`)).rows).toBe(0);
+    expect(await sumOf(db, [table, ...archive])).toEqual(expected);
+  },
+);

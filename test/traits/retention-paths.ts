@@ -17,6 +17,8 @@ export function paths(folder: string): Readonly<Record<string, Kept>> {
     rows_schema: { of: 'notes', online: '1 month', archive: schema('k3'), then: 'delete', batch },
     rows_files: { of: 'notes', online: '1 month', archive: files('k4'), then: 'delete', batch },
     rows_gone: { of: 'notes', online: '1 month', then: 'delete', batch },
+    day_files: { online: '1 month', archive: files('k6'), then: 'delete', exact: 'day', batch },
+    day_gone: { online: '1 month', then: 'delete', exact: 'day', batch },
     day_schema: { online: '1 month', archive: schema('k5'), then: 'delete', exact: 'day', batch },
   };
 }

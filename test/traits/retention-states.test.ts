@@ -254,3 +254,36 @@ test('where row security would hide rows, the run fails instead of finding nothi
   expect(stuck.what).toContain('query would be affected by row-level security policy for table "notes"');
   await db.query(`DROP OWNED BY ${keeper}`);
 });
+
+test('a part that failed before it was detached is begun once, however often it is tried', async ({ db }) => {
+  const { definition, table } = await openShop(db, 'once', {
+    ...toArchive('once'),
+    traits: () => [
+      {
+        name: 'sums',
+        leaving: () => async () => {
+          const [row] = await db.query<{ broken: boolean }>('SELECT broken FROM once.sums');
+          if (row?.broken === true)
+            throw new HoldfastError({
+              code: 'HF_TEST',
+              subject: 'sums',
+              what: 'they fail.',
+              fix: 'Mend them.',
+            });
+        },
+      },
+    ],
+  });
+  await fill(db, table, YEAR);
+  await db.query('CREATE TABLE once.sums AS SELECT true AS broken');
+  const inserted = await sumOf(db, [table]);
+  for (const hour of [1, 2]) {
+    const stuck = await error(turn(db, definition, { now: at(`2026-05-02T0${hour}:00:00Z`) }));
+    expect(stuck.what).toBe('one part of it could not leave: sums: they fail. Mend them. [HF_TEST]');
+    expect(await states(db, definition)).toEqual(['2026-01-01T00:00:00.000Z closing once']);
+  }
+  await db.query('UPDATE once.sums SET broken = false');
+  await turn(db, definition, { now: MAY });
+  expect(await states(db, definition)).toEqual(['2026-01-01T00:00:00.000Z archived archive 62']);
+  expect(await sumOf(db, [table, 'archive.once'])).toEqual(inserted);
+});

@@ -100,6 +100,21 @@ test('rows that point at rows of their own table leave from the end of the chain
   expect((await sumOf(db, [table, 'archive.chain'])).rows).toBe(21);
 });
 
+test('rows that come late join their part of the archive, which is counted anew', async ({ db }) => {
+  const { definition, table } = await openShop(db, 'tardy', {
+    of: 'notes',
+    online: '30 days',
+    archive: { to: 'schema', table: 'tardy', for: '1 year' },
+    then: 'delete',
+  });
+  await fill(db, table, { from: '2026-01-01T00:00:00Z', to: '2026-01-31T12:00:00Z' });
+  await turn(db, definition, { now: at('2026-05-01T01:00:00Z') });
+  expect(await states(db, definition)).toEqual(['2026-01-01T00:00:00.000Z archived archive 62']);
+  await fill(db, table, { from: '2026-01-05T01:00:00Z', to: '2026-01-05T02:00:00Z', hours: 1 });
+  await turn(db, definition, { now: at('2026-05-02T01:00:00Z') });
+  expect(await states(db, definition)).toEqual(['2026-01-01T00:00:00.000Z archived archive 64']);
+});
+
 test('rows that stay make no empty parts in the archive, run after run', async ({ db }) => {
   const { definition, table } = await openShop(db, 'quiet', {
     of: 'notes',

@@ -6,7 +6,7 @@ import { gaps, shift, startOf } from '../partitions/period.ts';
 import { age } from './archive.ts';
 import { type Attached, attachedTo, pointingAt } from './catalogue.ts';
 import { holdsNow, isHeld } from './holds.ts';
-import { begin, leave } from './leave.ts';
+import { begin, isLeaving, leave } from './leave.ts';
 import { receive } from './receive.ts';
 import { countPointedAt, type Leaving, moveRows, oldestRow, staying } from './rows.ts';
 import { attempt, closeRun, count, openRun, type Run, stopping, unfiltered, unitsNow } from './run.ts';
@@ -14,7 +14,6 @@ import { type Asked, onlineUntil, type Terms, termsOf } from './terms.ts';
 import { RESTING, type State, subjectOf, TALLY, tallyOf, timeOf, type Unit } from './unit.ts';
 
 const VACUUM = 'vacuum';
-const ONLINE_SIDE: ReadonlySet<State> = new Set<State>(['closing', 'closed']);
 /** States of a part of the archive that takes no row any more and still has its table. */
 const SHUT: ReadonlySet<State> = new Set<State>(['filing', 'written', 'verified', 'leaving']);
 
@@ -53,8 +52,8 @@ export async function keepTerms(context: TaskContext, terms: Terms): Promise<Don
 
 async function advance(run: Run, unit: Unit): Promise<void> {
   if (stopping(run)) return;
-  const next = ONLINE_SIDE.has(unit.state) ? await leave(run, unit) : unit;
-  if (!ONLINE_SIDE.has(next.state)) await age(run, next);
+  const next = isLeaving(unit) ? await leave(run, unit) : unit;
+  if (!isLeaving(next)) await age(run, next);
 }
 
 async function partitionsLeave(run: Run): Promise<void> {

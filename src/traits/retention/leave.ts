@@ -48,18 +48,23 @@ export async function begin(run: Run, partition: Attached): Promise<Unit | undef
     run.told.lines.push(`${label(partition)} stays: other rows point at its own`);
     return undefined;
   }
-  const unit = newUnit(unitsOf(terms, await context.pieces.list(subjectOf(terms.of))), {
-    state: 'closing',
-    from: Number.isFinite(partition.fromMs) ? new Date(partition.fromMs) : null,
-    to: new Date(partition.toMs),
-    table: { schema: partition.schema, name: partition.name },
-    since: context.now,
+  const table = { schema: partition.schema, name: partition.name };
+  const from = Number.isFinite(partition.fromMs) ? new Date(partition.fromMs) : null;
+  const range = { from, to: new Date(partition.toMs) };
+  return unfiltered(run, async (query) => {
+    await close(run, query, table);
+    // The lock is held now: whoever else began with it has said so.
+    const units = unitsOf(terms, await context.pieces.list(subjectOf(terms.of), query));
+    if (units.some((one) => isLeaving(one) && label(one.table) === label(table))) return undefined;
+    const unit = newUnit(units, { state: 'closing', ...range, table, since: context.now });
+    await context.pieces.put(query, asPiece(terms, unit), null);
+    return unit;
   });
-  await unfiltered(run, async (inside) => {
-    await close(run, inside, unit.table);
-    await context.pieces.put(inside, asPiece(terms, unit), null);
-  });
-  return unit;
+}
+
+/** Whether a part is on its way out of the table. */
+export function isLeaving(unit: Unit): boolean {
+  return unit.state === 'closing' || unit.state === 'closed';
 }
 
 /**

@@ -6,7 +6,7 @@ import { ident, qualified } from '../../sql.ts';
 import { cut } from '../name.ts';
 import { gaps, suffix } from '../partitions/period.ts';
 import { attachedTo, freeName } from './catalogue.ts';
-import { attach, type Run, unfiltered } from './run.ts';
+import { attach, move, type Run, unfiltered, unitsNow } from './run.ts';
 import { instantOf } from './terms.ts';
 import { asPiece, newUnit, subjectOf, unitsOf } from './unit.ts';
 
@@ -14,7 +14,10 @@ const OWNER_SQL = `
   SELECT pg_catalog.pg_get_userbyid(c.relowner) AS owner FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`;
 
-/** Makes sure that rows of a range find a place in the archive; a place that is there already is used. */
+/**
+ * Makes sure that rows of a range find a place in the archive. A place that is there already is used; one that was
+ * complete is open again, and counted anew when it is complete.
+ */
 export async function receive(
   run: Run,
   archive: RelationName,
@@ -22,6 +25,9 @@ export async function receive(
 ): Promise<void> {
   const wanted = { fromMs: range.from.getTime(), toMs: range.to.getTime() };
   const there = await attachedTo(run.context.session.query, archive, run.terms.type);
+  for (const unit of await unitsNow(run))
+    if (unit.state === 'archived' && unit.from !== null && unit.from < range.to && unit.to > range.from)
+      await move(run, unit, { to: { state: 'receiving' } });
   if (gaps([wanted], there).length === 0) return;
   await unfiltered(run, async (query) => {
     const again = await attachedTo(query, archive, run.terms.type);
