@@ -17,7 +17,7 @@ import { fill, openShop, sumOf, turn, type Turn } from './retention-stand.ts';
 import { settle } from './stand.ts';
 
 const JITI = 'node_modules/jiti/lib/jiti-cli.mjs';
-const KILLS = Number(process.env['HOLDFAST_KILLS'] ?? 3);
+const KILLS = Number(process.env['HOLDFAST_KILLS'] ?? 2);
 const SEED = Number(process.env['HOLDFAST_SEED'] ?? 20_260_502);
 const HOW = ['before', 'within', 'after', 'cut'] as const;
 const MONTHS_BEFORE_KILLS = 4;
