@@ -1,11 +1,12 @@
 // Every check of a replay sees what it is there for: rows are moved, lost, doubled and changed by hand.
 import { describe, expect } from 'vitest';
-import { database, type CatalogueQuery, type Residence, type Sum } from '../../src/define/index.ts';
+import { database, job, type CatalogueQuery, type Residence, type Sum } from '../../src/define/index.ts';
 import { bigint, pgSchema, text, timestamp } from 'drizzle-orm/pg-core';
 import { Archive } from '../../src/prove/lapse/archive.ts';
 import { bookRows, openBooks, type Booked } from '../../src/prove/lapse/book.ts';
 import { checkHorizon, checkSum } from '../../src/prove/lapse/horizon.ts';
 import { checkContent, checkResidence, type ResidenceScene } from '../../src/prove/lapse/residence.ts';
+import { promisesOf } from '../../src/prove/lapse/promises.ts';
 import { test } from '../cluster/index.ts';
 
 const shop = pgSchema('shop');
@@ -253,5 +254,36 @@ describe('room ahead', () => {
         found: 'to 2026-07-01T00:00:00.000Z',
       },
     ]);
+  });
+});
+
+const made = (...promised: { trait: string; by: Residence }[]) =>
+  promisesOf(
+    database('shop', {
+      tables: { orders },
+      jobs: [job('retention', { schedule: { cron: '0 1 * * *' } }, { sql: 'SELECT 1' })],
+      traits: promised.map(({ trait, by }) => ({ name: trait, promises: () => ({ residences: [by] }) })),
+    }),
+  );
+
+describe('the promises of a definition', () => {
+  test('are gathered with the trait they come from, each relation once', () => {
+    const { residences, relations } = made({ trait: 'one', by: residence }, { trait: 'two', by: residence });
+    expect(residences.map((one) => one.trait)).toEqual(['one', 'two']);
+    expect(relations).toEqual([{ of, column: 'at' }]);
+  });
+
+  test('are refused where a replay could not hold anything against them', () => {
+    expect(() => made()).toThrow(
+      'definition shop: it promises nothing about time, so a replay would show nothing. Add partitions, retention or rollups to its traits. [HF_LAPSE_NOTHING]',
+    );
+    expect(() => made({ trait: 'one', by: { ...residence, job: 'gone' } })).toThrow(
+      'definition shop: a promise of trait one hangs on job gone, and the definition has no such job. Give the job a schedule, or the trait the name of one that has. [HF_LAPSE_JOB]',
+    );
+    expect(() =>
+      made({ trait: 'one', by: residence }, { trait: 'two', by: { ...residence, column: 'id' } }),
+    ).toThrow(
+      'table shop.orders: its promises count time by different columns (at and id), and a replay knows one. Range its partitions and its retention by the same column. [HF_LAPSE_COLUMN]',
+    );
   });
 });

@@ -24,7 +24,7 @@ export interface Promises {
 /**
  * Gathers them.
  * @throws HoldfastError HF_LAPSE_NOTHING when there are none: a replay would show nothing; HF_LAPSE_COLUMN when two
- *   promises count one relation's time by different columns
+ *   promises count one relation's time by different columns; HF_LAPSE_JOB when one hangs on a job that is not there
  */
 export function promisesOf(definition: Definition): Promises {
   const all = definition.traits.flatMap((trait) => {
@@ -37,6 +37,8 @@ export function promisesOf(definition: Definition): Promises {
   const horizons = all.flatMap(({ trait, made }) => (made.horizons ?? []).map((one) => ({ ...one, trait })));
   const sums = all.flatMap(({ trait, made }) => (made.sums ?? []).map((one) => ({ ...one, trait })));
   if (residences.length + horizons.length + sums.length === 0) throw nothing(definition.name);
+  for (const { job, trait } of [...residences, ...horizons, ...sums])
+    if (!definition.jobs.some((one) => one.name === job)) throw noJob(definition.name, { job, trait });
   const relations = new Map<string, { readonly of: RelationName; readonly column: string }>();
   for (const { of, column } of [...residences, ...horizons]) {
     const known = relations.get(label(of));
@@ -52,6 +54,19 @@ function nothing(name: string): HoldfastError {
     subject: `definition ${name}`,
     what: 'it promises nothing about time, so a replay would show nothing.',
     fix: 'Add partitions, retention or rollups to its traits.',
+  });
+}
+
+// Without its job nothing would ever be late.
+function noJob(
+  name: string,
+  { job, trait }: { readonly job: string; readonly trait: string },
+): HoldfastError {
+  return new HoldfastError({
+    code: 'HF_LAPSE_JOB',
+    subject: `definition ${name}`,
+    what: `a promise of trait ${trait} hangs on job ${job}, and the definition has no such job.`,
+    fix: 'Give the job a schedule, or the trait the name of one that has.',
   });
 }
 
