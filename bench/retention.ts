@@ -194,8 +194,11 @@ function compared(rows: number, costs: readonly Cost[]): Comparison {
 }
 
 function told({ ms, walBytes, before, after }: Cost): string {
-  const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
   return `${Math.round(ms)} ms, ${mb(walBytes)} of WAL, ${mb(before)} before and ${mb(after)} after`;
+}
+
+function mb(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 function millions(rows: number): string {
