@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { lapse, variants, type Lapse } from '../src/prove/index.ts';
+import { brokenLines, lapse, variants, type Lapse } from '../src/prove/index.ts';
 import { subject, traffic } from '../test/prove/subject.ts';
 import type { Aim, Comparison, Context, Report } from './measure.ts';
 
@@ -29,6 +29,8 @@ export async function run({ serverUrl, quick }: Context): Promise<Report> {
         variant,
       });
       broken += found.failures.length;
+      const again = `HOLDFAST_LAPSE_SEED=${SEED} npm run bench -- --only lapse`;
+      for (const line of brokenLines(found, again)) process.stderr.write(`${variant.name}: ${line}\n`);
       comparisons.push(timed(found));
     } finally {
       rmSync(files, { recursive: true, force: true });

@@ -33,6 +33,7 @@ export interface Leadership {
 }
 
 const BLOCKED_TRIES = 20;
+const LEFT_BEHIND_TRIES = 10;
 const BLOCKED_MS = 50;
 
 /** Opens a view of the lead for a keeper, or for a command that steps in between two jobs of a keeper. */
@@ -158,7 +159,8 @@ class Challenger implements Leadership {
       if (lead !== undefined) return lead;
       const now = await leaderOf(client, at);
       if (now?.fence !== seen.fence || now.beat !== seen.beat || now.busy !== seen.busy) return undefined;
-      if (passedOver) await this.#endSessionsOf(seen);
+      // A heartbeat of one that woke up holds the row for a moment; only what stays is a transaction left behind.
+      if (passedOver && tries >= LEFT_BEHIND_TRIES) await this.#endSessionsOf(seen);
       await wait(BLOCKED_MS);
     }
     return undefined;
