@@ -25,6 +25,6 @@ export function badRange(subject: string, what: string): HoldfastError {
     code: 'HF_ARCHIVE_RANGE',
     subject,
     what,
-    fix: 'Write holdfast archive restore shop.orders --from 2026-01-01 --to 2026-02-01.',
+    fix: 'Write days or instants, as in --from 2026-01-01 --to 2026-02-01T12:00Z.',
   });
 }

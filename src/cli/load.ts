@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { createJiti } from 'jiti';
 import type { Definition } from '../define/database.ts';
 import { HoldfastError } from '../error.ts';
+import { checkSchedules } from '../keep/index.ts';
 
 const DEFAULT_FILES = ['holdfast.ts', 'holdfast.mts', 'holdfast.js', 'holdfast.mjs', 'database.ts'];
 
@@ -19,7 +20,7 @@ export interface Loaded {
  * Imports the file that holds a definition as its default export (or as an export called `database`).
  * @param path the file; absent: the first of holdfast.ts, holdfast.mts, holdfast.js, holdfast.mjs, database.ts in `cwd`
  * @throws HoldfastError HF_NO_DEFINITION when no such file exists or it exports no definition; HF_DEFINITION_LOAD when
- *   the file itself fails to load, with the underlying message. A HoldfastError thrown by the definition passes through.
+ *   the file itself fails to load, with the underlying message; HF_DEFINITION when a job's schedule cannot be read. A HoldfastError thrown by the definition passes through.
  */
 export async function loadDefinition(path: string | undefined, cwd: string): Promise<Loaded> {
   const file = findFile(path, cwd);
@@ -46,6 +47,7 @@ export async function loadDefinition(path: string | undefined, cwd: string): Pro
       fix: 'Make `database(…)` its default export.',
     });
   }
+  checkSchedules(definition);
   return { definition, file, baseDir: dirname(file) };
 }
 

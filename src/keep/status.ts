@@ -2,7 +2,7 @@
 import type { ClientBase } from 'pg';
 import type { Definition, Job } from '../define/index.ts';
 import { hasLedger, jobRows, jobRuns, leaderOf, ledgerDefaults, type JobRow } from '../ledger/index.ts';
-import { dueAfter, saySchedule } from './schedule.ts';
+import { checkSchedules, dueAfter, saySchedule } from './schedule.ts';
 
 /** Where one job stands. */
 export interface JobStatus {
@@ -42,12 +42,16 @@ export interface StatusOptions {
 
 type Client = Pick<ClientBase, 'query'>;
 
-/** Says where each job of a definition stands at `now`; a database without a ledger has jobs that were never seen. */
+/**
+ * Says where each job of a definition stands at `now`; a database without a ledger has jobs that were never seen.
+ * @throws DefinitionError HF_DEFINITION when a schedule cannot be read
+ */
 export async function jobStatus(
   definition: Pick<Definition, 'name' | 'jobs'>,
   client: Client,
   { now, ledgerSchema = ledgerDefaults.schema }: StatusOptions,
 ): Promise<readonly JobStatus[]> {
+  checkSchedules(definition);
   if (!(await hasJobs(client, ledgerSchema))) {
     return definition.jobs.map((job) => statusOf(job, now, { leader: null }));
   }

@@ -1,7 +1,7 @@
 // When schedules are due, across the days on which clocks change.
 import { describe, expect, test } from 'vitest';
 import { database, job, type Schedule } from '../../src/define/index.ts';
-import { checkSchedules, dueAfter, dueBefore, saySchedule } from '../../src/keep/index.ts';
+import { checkSchedules, dueAfter, dueBefore, jobStatus, saySchedule } from '../../src/keep/index.ts';
 import { verdict, type Moment } from '../../src/keep/due.ts';
 import { groupsOf, nextOf } from '../../src/keep/order.ts';
 import { jobsOf, MINUTE } from './kit.ts';
@@ -156,5 +156,17 @@ describe('groups', () => {
     expect(nextOf(groups, { due, running: new Set(), room: 2 })).toEqual(['b', 'c']);
     expect(nextOf(groups, { due, running: new Set(['a']), room: 2 })).toEqual(['c', 'd']);
     expect(nextOf(groups, { due, running: new Set(['a', 'c']), room: 0 })).toEqual([]);
+  });
+});
+
+test('where jobs stand is not said of a schedule that cannot be read', async () => {
+  const slip = database('slip', {
+    tables: {},
+    jobs: [job('nightly', { schedule: { cron: '0 25 * * *' } }, { sql: 'SELECT 1' })],
+  });
+  const unasked = { query: () => Promise.reject(new Error('the database was asked')) };
+  await expect(jobStatus(slip, unasked as never, { now: new Date() })).rejects.toMatchObject({
+    code: 'HF_DEFINITION',
+    diagnostics: [expect.objectContaining({ code: 'HF_CRON', subject: 'job nightly' })],
   });
 });
