@@ -156,4 +156,8 @@ test('holds are listed, and a wrong one is refused in words', async ({ db }) => 
   await expect(hold(db, definition, { id: 'z', from: NOW, to: NOW, why: 'never' })).rejects.toThrow(
     'hold z: its range ends 2026-05-02T01:00:00.000Z and begins 2026-05-02T01:00:00.000Z. Give a range that begins before it ends. [HF_HOLD_RANGE]',
   );
+  const table = { schema: 'listed', name: 'evnets' };
+  await expect(hold(db, definition, { id: 'z', table, why: 'a slip' })).rejects.toThrow(
+    'table listed.evnets: the definition has no such table; nothing would be held. Name a table of the definition with its schema, or leave the table out to hold rows of every table. [HF_HOLD_TABLE]',
+  );
 });

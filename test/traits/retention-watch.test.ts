@@ -133,3 +133,14 @@ test('rows of a plain table: the oldest that nothing holds and nobody points at 
     'retention: 30 days online, to the day; 1 row stays because other rows point at it; 1 legal hold',
   ]);
 });
+
+test('partitions that never had a row are not late', async ({ db }) => {
+  const { definition, table } = await openShop(db, 'empties', { online: '90 days', then: 'delete' });
+  const now = at('2026-08-12T01:00:00Z');
+  const overdue = async (): Promise<number | undefined> =>
+    (await measured(db, definition, now)).values['holdfast_retention_overdue_seconds'];
+  expect(await overdue()).toBe(0);
+  await fill(db, table, { from: '2026-02-01T00:00:00Z', to: '2026-02-02T00:00:00Z' });
+  // February had to leave on 30 May; January, which is older, has no row.
+  expect(await overdue()).toBe(74 * DAY_S);
+});

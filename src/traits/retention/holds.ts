@@ -1,7 +1,7 @@
 // Legal holds: rows of a tenant, of a range of time or of both that nothing may take, whatever their age.
 import { randomUUID } from 'node:crypto';
 import type { Piece, TaskContext } from '../../define/job.ts';
-import type { RelationName } from '../../define/model.ts';
+import { label, type RelationName } from '../../define/model.ts';
 import type { CatalogueQuery } from '../../define/trait.ts';
 import { HoldfastError } from '../../error.ts';
 import { ident, qualified } from '../../sql.ts';
@@ -54,7 +54,8 @@ const LOCK_SHARED_SQL = `SELECT pg_catalog.pg_advisory_xact_lock_shared(12125010
  * A partition leaves whole, so one that has a held row stays whole; rows that leave one by one stay one by one. Files of
  * the archive stay where their range meets the hold's, whatever the tenant. Where a table has no tenant column, a hold on
  * a tenant holds all of it.
- * @throws HoldfastError HF_HOLD_EXISTS when a hold of that name is there, HF_HOLD_RANGE when the range is empty
+ * @throws HoldfastError HF_HOLD_EXISTS when a hold of that name is there, HF_HOLD_RANGE when the range is empty,
+ *   HF_HOLD_TABLE when the definition has no such table: the hold would hold nothing
  */
 export async function placeHold(context: TaskContext, request: HoldRequest): Promise<Hold> {
   const { from, to, table } = request;
@@ -75,6 +76,7 @@ export async function placeHold(context: TaskContext, request: HoldRequest): Pro
       fix: 'Give a range that begins before it ends.',
     });
   }
+  refuseUnknown(context, table);
   await context.session.transaction(async (query) => {
     await query(LOCK_SQL, [context.model.name]);
     if (
@@ -90,6 +92,16 @@ export async function placeHold(context: TaskContext, request: HoldRequest): Pro
     await context.pieces.put(query, asPiece(hold), null);
   });
   return hold;
+}
+
+function refuseUnknown({ model }: TaskContext, table: RelationName | undefined): void {
+  if (table === undefined || model.tables.some((one) => label(one) === label(table))) return;
+  throw new HoldfastError({
+    code: 'HF_HOLD_TABLE',
+    subject: subjectOf(table),
+    what: 'the definition has no such table; nothing would be held.',
+    fix: 'Name a table of the definition with its schema, or leave the table out to hold rows of every table.',
+  });
 }
 
 /**

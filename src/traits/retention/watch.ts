@@ -2,7 +2,7 @@
 import type { AlertRule, CardLine, Metric, Sample, Watched, WatchContext } from '../../define/measure.ts';
 import { label, type Model } from '../../define/model.ts';
 import { ident, qualified } from '../../sql.ts';
-import { attachedTo, pointingAt } from './catalogue.ts';
+import { type Attached, attachedTo, pointingAt } from './catalogue.ts';
 import { type Hold, heldRows, holdsAmong } from './holds.ts';
 import { staying, unpointed } from './rows.ts';
 import { archivedUntil, type Asked, instantOf, onlineUntil, type Terms, termsOf } from './terms.ts';
@@ -152,7 +152,20 @@ async function overdue(context: WatchContext, due: Due): Promise<number> {
   const late = partitions.filter(
     (one) => !one.isDefault && one.toMs <= until.getTime() && !isMet(due.holds, one.fromMs, one.toMs),
   );
-  return Math.max(0, ...late.map((one) => secondsBetween(new Date(one.toMs), until)));
+  for (const one of late) {
+    if (!(await isEmpty(context, one))) return secondsBetween(new Date(one.toMs), until);
+  }
+  return 0;
+}
+
+const EMPTY_SQL = `
+  SELECT pg_catalog.pg_relation_size(pg_catalog.to_regclass($1)) = 0 AS empty`;
+
+/** Whether a partition has never had a row; asked of its size, which needs no right on it. One with partitions may have. */
+async function isEmpty({ query }: WatchContext, one: Attached): Promise<boolean> {
+  if (one.nested) return false;
+  const [row] = await query<{ empty: boolean | null }>(EMPTY_SQL, [qualified(one)]);
+  return row?.empty === true;
 }
 
 async function oldestDue(context: WatchContext, due: Due & { readonly until: Date }): Promise<Date | null> {
