@@ -39,7 +39,7 @@ export function keepView(of: RelationName, options: RollupsOptions): Kept {
   return { jobs: { [REFRESH_JOB]: { schedule: { cron: '0 * * * *' } } }, tasks: [task] };
 }
 
-/** Bringing one table of sums up to date, every minute: it costs what changed since. */
+/** Bringing one table of sums up to date, at once and every minute: it costs what changed since. */
 export function keepCounts(of: RelationName, options: IncrementalOptions): Kept {
   const call = qualified(namesOf(of).settle);
   const subject = `rollup ${label(of)}`;
@@ -59,7 +59,7 @@ export function keepCounts(of: RelationName, options: IncrementalOptions): Kept 
     },
     sql: () => [`SELECT touched, came_late FROM ${call}()`],
   };
-  return { jobs: { [ROLLUP_JOB]: { schedule: { everyMs: MINUTE_MS } } }, tasks: [task] };
+  return { jobs: { [ROLLUP_JOB]: { schedule: { everyMs: MINUTE_MS }, atStart: true } }, tasks: [task] };
 }
 
 /**
