@@ -285,6 +285,13 @@ describe('in a bucket', () => {
     expect(await archive.list('shop')).toEqual([]);
   });
 
+  test.skipIf(process.platform !== 'linux')('refuses a folder that cannot be made', async () => {
+    const file = await folderStore('/proc/holdfast-nowhere/archive')
+      .draft('shop/one.parquet')
+      .catch((e: unknown) => e);
+    expect(file).toMatchObject({ code: 'HF_ARCHIVE_STORE' });
+  });
+
   test('says what S3 refuses without the keys', async ({ db }) => {
     await fill(db);
     const { archive, url } = await bucket();

@@ -218,6 +218,10 @@ test('its age, its budget and its rows are measured; an alert and a line for peo
     late: true,
   });
   await db.query(`DELETE FROM views.rollup_state WHERE rollup = 'totals'`);
+  const asMade = await look(LATER);
+  expect(asMade.samples.map(({ metric }) => metric)).not.toContain('holdfast_rollup_age_seconds');
+  expect(asMade.card[0]).toMatchObject({ text: 'filled when it was made, promised 90 min', late: false });
+  await db.query('REFRESH MATERIALIZED VIEW views.totals WITH NO DATA');
   const never = await look(LATER);
   expect(never.samples[0]?.value).toBe(Infinity);
   expect(never.card[0]).toMatchObject({ text: 'never filled', late: true });

@@ -18,7 +18,10 @@ const AGE = 'holdfast_rollup_age_seconds';
 const BUDGET = 'holdfast_rollup_budget_seconds';
 
 const METRICS: readonly Metric[] = [
-  gauge(AGE, 'How long ago the rollup was brought up to date; +Inf for one that never was.'),
+  gauge(
+    AGE,
+    'How long ago the rollup was brought up to date; +Inf for one that never was, none for a view as it was made.',
+  ),
   gauge(BUDGET, 'How old the rollup may be.'),
   gauge(
     'holdfast_rollup_rows',
@@ -76,6 +79,11 @@ const ESTIMATE_SQL = `
   SELECT s.n_live_tup::pg_catalog.float8 AS rows FROM pg_catalog.pg_stat_all_tables s
   WHERE s.relid = pg_catalog.to_regclass($1)`;
 
+/** A view that was filled when it was made, and has not been refreshed since: nobody noted when, so it has no age yet. */
+const FILLED_SQL = `
+  SELECT c.relispopulated AS filled FROM pg_catalog.pg_class c
+  WHERE c.oid = pg_catalog.to_regclass($1) AND c.relkind = 'm'`;
+
 function watched(of: RelationName, by: { readonly budget: string; readonly queue?: RelationName }): Watched {
   const { queue } = by;
   const relation = label(of);
@@ -92,8 +100,10 @@ function watched(of: RelationName, by: { readonly budget: string; readonly queue
         [of.name],
       );
       const at = state?.refreshed_at ?? null;
+      const [made] = at === null ? await query<{ filled: boolean }>(FILLED_SQL, [qualified(of)]) : [];
+      const age = at === null ? Infinity : Math.max(0, (now.getTime() - at.getTime()) / 1000);
       return [
-        sample(relation, AGE, at === null ? Infinity : Math.max(0, (now.getTime() - at.getTime()) / 1000)),
+        ...(made?.filled === true ? [] : [sample(relation, AGE, age)]),
         sample(relation, BUDGET, budgetSeconds(by.budget) ?? 0),
         sample(
           relation,
@@ -120,16 +130,22 @@ function sample(relation: string, metric: Metric['name'], value: number): Sample
 function card(relation: string, samples: readonly Sample[]): CardLine {
   const value = (metric: Metric['name']): number | undefined =>
     samples.find((one) => one.metric === metric && one.labels['relation'] === relation)?.value;
-  const age = value(AGE) ?? Infinity;
+  const age = value(AGE);
   const budget = value(BUDGET) ?? 0;
   const pending = value('holdfast_rollup_pending_rows') ?? 0;
   const waiting = pending === 0 ? '' : `, about ${pending} changes waiting`;
   return {
     topic: 'rollup',
     subject: relation,
-    text: age === Infinity ? 'never filled' : `${spoken(age)} old, promised ${spoken(budget)}${waiting}`,
-    late: age > budget,
+    text: `${spokenAge(age, budget)}${waiting}`,
+    // Where the age is not known yet, the job that is to refresh it is the one that may be late.
+    late: age !== undefined && age > budget,
   };
+}
+
+function spokenAge(age: number | undefined, budget: number): string {
+  if (age === undefined) return `filled when it was made, promised ${spoken(budget)}`;
+  return age === Infinity ? 'never filled' : `${spoken(age)} old, promised ${spoken(budget)}`;
 }
 
 function spoken(seconds: number): string {

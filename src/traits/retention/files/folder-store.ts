@@ -1,6 +1,6 @@
 // A folder as a store: a draft beside its place, fsync, then a link that refuses to overwrite, then fsync of the folder.
 import { randomBytes } from 'node:crypto';
-import { link, lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { link, lstat, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { HoldfastError } from '../../../error.ts';
 import { type Draft, sha256Of, type Store, storeFailed, taken } from './store.ts';
@@ -30,7 +30,7 @@ export function folderStore(folder: string): Store {
     draft: async (path) =>
       attempt(store, { path, doing: 'ready a place for' }, async () => {
         const full = place(path);
-        await mkdir(dirname(full), { recursive: true, mode: FOLDER_MODE });
+        await makeFolders(dirname(full));
         const file = join(dirname(full), `.${baseOf(path)}.${randomBytes(6).toString('hex')}${DRAFT}`);
         return { file, done: async () => rm(file, { force: true }) };
       }),
@@ -155,4 +155,30 @@ function baseOf(path: string): string {
 
 function codeOf(error: unknown): string | undefined {
   return (error as { code?: string } | undefined)?.code;
+}
+
+/**
+ * Level by level: where a file system refuses new folders with ENOENT, as /proc does, mkdir's own `recursive` tries for
+ * ever.
+ */
+async function makeFolders(folder: string): Promise<void> {
+  const missing: string[] = [];
+  let at = folder;
+  while (!(await exists(at)) && dirname(at) !== at) {
+    missing.push(at);
+    at = dirname(at);
+  }
+  for (const one of missing.toReversed()) {
+    await mkdir(one, { mode: FOLDER_MODE }).catch((error: unknown) => {
+      if ((error as { code?: string }).code !== 'EEXIST') throw error;
+    });
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  const found = await stat(path).catch((error: unknown) => {
+    if ((error as { code?: string }).code === 'ENOENT') return undefined;
+    throw error;
+  });
+  return found !== undefined;
 }
