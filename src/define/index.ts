@@ -40,4 +40,5 @@ export type { Measures } from './measures.ts';
 export { findTable, label, mapTables, ROLE_WORDS } from './model.ts';
 export type * from './model.ts';
 export type * from './promise.ts';
+export type * from './proof.ts';
 export type * from './trait.ts';

@@ -3,6 +3,7 @@ import type { Kept, LeavingRange, TaskContext } from './job.ts';
 import type { Watched } from './measure.ts';
 import type { Model, RelationName } from './model.ts';
 import type { Promised } from './promise.ts';
+import type { Proved } from './proof.ts';
 
 /** Something wrong in a definition, as a value: the caller collects them all before it refuses. */
 export interface Diagnostic {
@@ -75,7 +76,7 @@ export type LockMode =
   | 'EXCLUSIVE'
   | 'ACCESS EXCLUSIVE';
 
-/** A promise about the database. The faces of this release: build, keep and watch; prove joins the same value. */
+/** A promise about the database: one value with its faces build, keep, watch and prove. */
 export interface Trait {
   /** The trait's name: its folder. Several values of one trait may stand in a definition. */
   readonly name: string;
@@ -98,6 +99,8 @@ export interface Trait {
   readonly watch?: (model: Model) => Watched;
   /** What is promised about time, given the whole model: what a replay of years holds against a server. Pure. */
   readonly promises?: (model: Model) => Promised;
+  /** What is to be shown on a real server, given the whole model. Pure: prove/ attacks, measures and judges. */
+  readonly proves?: (model: Model) => Proved;
   /** What an application session needs: the settings that carry the tenant, in order, with how a value is validated. */
   readonly session?: SessionContract;
 }
