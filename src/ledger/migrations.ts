@@ -123,4 +123,32 @@ COMMENT ON TABLE ${schema}.piece IS 'What is on its way through several states: 
 REVOKE ALL ON ALL TABLES IN SCHEMA ${schema} FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA ${schema} FROM PUBLIC;`,
   },
+  {
+    number: 3,
+    breaking: false,
+    sql: (schema) => `
+CREATE TABLE ${schema}.proof (
+  record bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  definition text NOT NULL,
+  proof text NOT NULL,
+  verdict text NOT NULL CHECK (verdict IN ('held', 'broken', 'noisy', 'not shown')),
+  line text NOT NULL,
+  figures jsonb NOT NULL,
+  evidence jsonb NOT NULL,
+  fingerprint text NOT NULL,
+  server_version text NOT NULL,
+  target text NOT NULL,
+  release text NOT NULL,
+  started_at timestamptz NOT NULL,
+  finished_at timestamptz NOT NULL,
+  by_role text NOT NULL DEFAULT session_user,
+  by_host text NOT NULL
+);
+COMMENT ON TABLE ${schema}.proof IS 'One row each time something was shown on this database, or was not; the oldest go.';
+COMMENT ON COLUMN ${schema}.proof.fingerprint IS 'The structure that was there, as SHA-256 of its catalogue.';
+COMMENT ON COLUMN ${schema}.proof.started_at IS 'By the clock of whoever ran it, like finished_at.';
+CREATE INDEX proof_proof ON ${schema}.proof (definition, proof, record);
+REVOKE ALL ON ${schema}.proof FROM PUBLIC;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA ${schema} FROM PUBLIC;`,
+  },
 ];
