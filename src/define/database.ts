@@ -8,6 +8,7 @@ import type { Job, JobFacet } from './job.ts';
 import { collectJobs } from './jobs.ts';
 import { collectMeasures, type Measures } from './measures.ts';
 import type { Model } from './model.ts';
+import { collectProofs, type Proofs } from './proofs.ts';
 import type { Diagnostic, Trait } from './trait.ts';
 
 /** A schema module: the exports of the file that declares the tables. */
@@ -47,6 +48,8 @@ export interface Definition<T extends Tables = Tables> {
   readonly jobs: readonly Job[];
   /** What is measured of it, and when that is wrong. */
   readonly measures: Measures;
+  /** What is to be shown on a real server. */
+  readonly proofs: Proofs;
   /** Drizzle tables and facets as facts, before any trait. */
   readonly plain: Model;
   /** The same after every trait's `build`. */
@@ -111,6 +114,7 @@ export function database<T extends Tables = Tables>(
     traits,
     jobs,
     measures,
+    proofs: collectProofs(model, traits),
     plain,
     model,
     notes: [...diagnostics, ...last].filter((one) => one.severity !== 'error'),

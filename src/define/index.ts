@@ -41,4 +41,6 @@ export { findTable, label, mapTables, ROLE_WORDS } from './model.ts';
 export type * from './model.ts';
 export type * from './promise.ts';
 export type * from './proof.ts';
+export { collectProofs } from './proofs.ts';
+export type { Proofs } from './proofs.ts';
 export type * from './trait.ts';

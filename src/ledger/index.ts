@@ -30,3 +30,5 @@ export { closeJobRun, jobRows, jobRuns, noteElsewhere, noteJobs, openJobRun, ski
 export type { Closing, JobRow, JobRunRow, JobRunState, Opening } from './jobs.ts';
 export { listPieces, putPiece, removePiece } from './pieces.ts';
 export type { PieceOwner, PieceQuery, PieceRow } from './pieces.ts';
+export { hasProofs, proofRows, putProof } from './proofs.ts';
+export type { ProofRow } from './proofs.ts';

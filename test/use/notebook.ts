@@ -3,6 +3,7 @@
 import { integer, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
 import type { Definition, Tables } from '../../src/define/database.ts';
 import type { Model, Table } from '../../src/define/model.ts';
+import { collectProofs } from '../../src/define/proofs.ts';
 import type { TestDatabase } from '../cluster/index.ts';
 
 export const notes = pgTable(
@@ -86,6 +87,7 @@ export function definition<T extends Tables = typeof tables>(
     notes: [],
     jobs: [],
     measures: { metrics: [], alerts: [], collectors: [] },
+    proofs: collectProofs(model, []),
     model,
   };
 }

@@ -1,0 +1,53 @@
+// Joins what traits ask to be shown into the proofs of a definition.
+import { label, type Model } from './model.ts';
+import type { Boundary, Proved } from './proof.ts';
+import type { Trait } from './trait.ts';
+
+/** What a definition asks to be shown: every list of {@link Proved}, those of all trait values together. */
+export type Proofs = { readonly [Part in keyof Proved]-?: NonNullable<Proved[Part]> };
+
+/**
+ * What the traits of a definition ask to be shown. Values of one trait that draw the same line (one name, one setting)
+ * give one boundary with the tables and roles of all. Pure.
+ */
+export function collectProofs(model: Model, traits: readonly Trait[]): Proofs {
+  const asked = traits.flatMap((trait) => trait.proves?.(model) ?? []);
+  return {
+    boundaries: together(asked.flatMap((one) => one.boundaries ?? [])),
+    accepted: asked.flatMap((one) => one.accepted ?? []),
+  };
+}
+
+function together(boundaries: readonly Boundary[]): readonly Boundary[] {
+  const lines = new Map<string, Boundary>();
+  for (const one of boundaries) {
+    const line = JSON.stringify([one.name, one.setting]);
+    const first = lines.get(line);
+    lines.set(line, first === undefined ? one : joined(first, one));
+  }
+  return [...lines.values()];
+}
+
+function joined(first: Boundary, other: Boundary): Boundary {
+  const tables = once([...first.tables, ...other.tables], ({ of, column }) => `${label(of)} ${column}`);
+  const owned = new Set(tables.map(({ of }) => label(of)));
+  return {
+    name: first.name,
+    setting: first.setting,
+    tables,
+    // What one value calls everybody's is somebody's as soon as another says whose.
+    shared: once([...first.shared, ...other.shared], ({ of }) => label(of)).filter(
+      ({ of }) => !owned.has(label(of)),
+    ),
+    roles: [...new Set([...first.roles, ...other.roles])],
+    spanning: once([...first.spanning, ...other.spanning], ({ of, columns }) =>
+      JSON.stringify([label(of), columns]),
+    ),
+  };
+}
+
+function once<T>(values: readonly T[], keyOf: (value: T) => string): readonly T[] {
+  const firsts = new Map<string, T>();
+  for (const value of values) if (!firsts.has(keyOf(value))) firsts.set(keyOf(value), value);
+  return [...firsts.values()];
+}
