@@ -1,6 +1,6 @@
 // A keeper killed at random moments of a job that moves rows in batches, each with its piece: nothing is lost or doubled.
 // HOLDFAST_KILLS sets how many kills there are.
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { openKeeper } from '../../src/keep/index.ts';
 import { jobRuns } from '../../src/ledger/index.ts';
 import { test } from '../cluster/index.ts';
@@ -63,10 +63,7 @@ test(`${KILLS} kills, seed ${SEED}: rows and pieces agree at the end`, async ({ 
     const until = batches + random() * BATCHES;
     let ended = false;
     const tick = keeper.tick().finally(() => (ended = true));
-    // Ten seconds at the most: a keeper that moves nothing is a failure below.
-    for (let turn = 0; turn < 10_000 && batches < until && !ended; turn += 1) {
-      await new Promise((done) => setTimeout(done, 1));
-    }
+    await vi.waitUntil(() => batches >= until || ended, { timeout: 10_000, interval: 1 });
     await new Promise((done) => setTimeout(done, random() * 3));
     await keeper.abandon();
     await tick;
