@@ -90,8 +90,8 @@ async function refuseDrift(client: Client, newest: Run): Promise<void> {
   throw new HoldfastError({
     code: 'HF_STALE_PLAN',
     subject: `plan ${newest.planId.slice(0, 12)}`,
-    what: 'the database has changed since it was applied, so its way back no longer fits.',
-    fix: 'Undo what was changed by hand, or plan the way to the wanted state anew.',
+    what: 'the database has changed since it was applied, by hand or by a keeper (partitions made or archived), so its way back no longer fits.',
+    fix: 'Undo what was changed by hand; after a keeper worked, plan the way to the wanted state instead: change the definition, `holdfast apply`.',
   });
 }
 

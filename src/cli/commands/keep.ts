@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { Definition } from '../../define/index.ts';
 import { HoldfastError } from '../../error.ts';
 import { checkSchedules, keep, keepOnce, type KeepEvent, type KeepOptions } from '../../keep/index.ts';
+import { withClient } from '../../server/index.ts';
 import { serve, type Serving } from '../../watch/index.ts';
 import { type Command, EXIT, flag, type Invocation, text } from '../command.ts';
 import { say } from '../output.ts';
@@ -52,6 +53,8 @@ async function run(invocation: Invocation): Promise<number> {
     if (flag(invocation, 'once')) return once(invocation, definition, { url: place.url, options });
     const serving = await serveMetrics(invocation, definition, { url: place.url, port });
     try {
+      // A login that is refused is said before anything that sounds like work.
+      await withClient(place.url, async () => undefined);
       if (!flag(invocation, 'json')) say(invocation.terminal, headline(definition, place.shown, serving));
       await keep(definition, place.url, { ...options, onEvent: (event) => tell(invocation, event) });
       return EXIT.done;
