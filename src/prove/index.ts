@@ -1,4 +1,17 @@
-// Public surface of holdfast/prove: a replay of years against a real server.
+// Public surface of holdfast/prove: what shows that a promise holds on a real server, and what was seen.
+export type * from './evidence.ts';
+export {
+  proofs,
+  recordDefaults,
+  recordProof,
+  standing,
+  type ProofRecord,
+  type Recorded,
+  type RecordedProof,
+  type RecordOptions,
+  type Standing,
+} from './record.ts';
+export { proveStructure, structureEvidence, type Structure, type StructureOptions } from './structure.ts';
 export { lapse, lapseDefaults, type LapseOptions } from './lapse/lapse.ts';
 export type { Failure } from './lapse/replay.ts';
 export { brokenLines, jobRows, relationRows, verdict, type JobFigures, type Lapse } from './lapse/report.ts';
