@@ -1,7 +1,9 @@
 // Partitions as the server has them. The planner never sees them; what a parent protects is put on each of them here.
+import type { Pool } from 'pg';
 import { type Mending, mendings } from '../define/protection.ts';
 import type { CatalogueQuery } from '../define/trait.ts';
 import { qualified } from '../sql.ts';
+import { runAlone, type Runnable } from './catalogue-session.ts';
 import { lockTimeoutMs } from './online/index.ts';
 import type { StepDraft } from './steps.ts';
 
@@ -43,6 +45,18 @@ export async function partitionsOf(query: CatalogueQuery): Promise<readonly Part
 export function createPartitionSql(partition: Partition): string {
   const key = partition.partitionKey === null ? '' : ` PARTITION BY ${partition.partitionKey}`;
   return `CREATE TABLE ${qualified(partition)} PARTITION OF ${qualified(partition.parent)} ${partition.bounds}${key}`;
+}
+
+/** Drops partitions of a database nobody else uses; `partitions` as {@link partitionsOf} gives them. */
+export async function dropPartitions(pool: Pool, partitions: readonly Partition[]): Promise<void> {
+  await runAlone(pool, [...partitions].reverse().map(dropPartition));
+}
+
+// A foreign key that references the parent depends on each partition until that is detached.
+function dropPartition(one: Partition): readonly Runnable[] {
+  const subject = `partition ${one.schema}.${one.name}`;
+  const detach = `ALTER TABLE ${qualified(one.parent)} DETACH PARTITION ${qualified(one)}`;
+  return [detach, `DROP TABLE ${qualified(one)}`].map((sql) => ({ sql, subject }));
 }
 
 /**

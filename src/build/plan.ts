@@ -1,6 +1,9 @@
 // Definition and database give a plan: what would change, in steps that were already run forward and back on a copy.
 import { createHash } from 'node:crypto';
+import type { Pool } from 'pg';
 import type { Definition } from '../define/database.ts';
+import type { Model } from '../define/model.ts';
+import type { Trait } from '../define/trait.ts';
 import { majorOf, target } from '../server/index.ts';
 import { catalogueDump, lineKey, type Dump } from './catalogue-dump.ts';
 import { reading } from './catalogue-session.ts';
@@ -40,6 +43,50 @@ export async function lowered(
   return { lowered: await lower(definition, from), model: definition.model, traits: definition.traits };
 }
 
+/** What a database is to become where no definition says it: itself, altered. */
+export interface Alteration {
+  /**
+   * Runs in a copy of the target's structure, its partitions there and without rows. What it changes is planned; what it
+   * does to partitions is not.
+   */
+  readonly alter: (goal: Pool) => Promise<void>;
+  /** Run-time objects that should exist when the structure is there. */
+  readonly settle: NonNullable<Trait['settle']>;
+}
+
+/**
+ * Plans an alteration of a database as {@link plan} plans a definition: online steps, rehearsed forward and back. The
+ * plan claims no object for a definition, so that a later plan drops none because of it.
+ * @throws HoldfastError as {@link plan} does, and what `alter` throws
+ */
+export async function planAlteration(
+  alteration: Alteration,
+  url: string,
+  options: PlanOptions,
+): Promise<Plan> {
+  const model: Model = {
+    name: 'alteration',
+    schemas: [],
+    extensions: [],
+    roles: [],
+    enums: [],
+    sequences: [],
+    tables: [],
+    views: [],
+    statements: [],
+  };
+  return planLowered(
+    {
+      lowered: { roles: [], extensions: [], statements: [] },
+      model,
+      traits: [{ name: 'alteration', settle: alteration.settle }],
+      alter: alteration.alter,
+    },
+    url,
+    options,
+  );
+}
+
 /** As {@link plan}, of a definition that was lowered already. */
 export async function planLowered(
   wanted: LoweredDefinition,
@@ -50,7 +97,9 @@ export async function planLowered(
   return withSides(wanted, { url, options }, async (sides) => {
     const done = (await nothingToDo(sides)) ?? (await rehearsed(sides));
     sides.tell('done');
-    return sealed(sides, done, { database: target(url).database, startedAt });
+    const manages =
+      wanted.alter === undefined ? managedKeys(sides.goal.facts) : (sides.found.last?.manages ?? []);
+    return sealed(sides, done, { database: target(url).database, startedAt, manages });
   });
 }
 
@@ -94,9 +143,13 @@ async function rehearsed(sides: Sides): Promise<Done> {
 function sealed(
   sides: Sides,
   done: Done,
-  about: { readonly database: string; readonly startedAt: number },
+  about: {
+    readonly database: string;
+    readonly startedAt: number;
+    readonly manages: readonly string[];
+  },
 ): Plan {
-  const { database, startedAt } = about;
+  const { database, startedAt, manages } = about;
   const steps = numbered(sides.roles, done.steps);
   const from = fingerprintOf(sides.found.dump);
   const to = fingerprintOf(done.end);
@@ -116,7 +169,7 @@ function sealed(
       comparedBy: done.comparedBy,
       durationMs: Math.round(performance.now() - startedAt),
     },
-    manages: managedKeys(sides.goal.facts),
+    manages,
     notes: sides.change.notes,
   };
 }

@@ -7,7 +7,7 @@ import { catalogueDump, lineKey, type Dump, type DumpLine } from './catalogue-du
 import { forward, reading, runAlone, waysBack, type Runnable } from './catalogue-session.ts';
 import { compare, tell, type Difference } from './compare.ts';
 import { elaborate, extract, type Facts, type Ownership } from './engine/index.ts';
-import { createPartitionSql, partitionsOf, type Partition } from './partitions.ts';
+import { createPartitionSql, dropPartitions, partitionsOf, type Partition } from './partitions.ts';
 import { compareTexts, type DumpReader, type DumpText } from './pg-dump.ts';
 import type { Step } from './step.ts';
 import { numbered, type StepDraft } from './steps.ts';
@@ -117,7 +117,7 @@ async function refuseUnequalGoal(given: Rehearsal, start: Dump, end: Dump): Prom
  * go again, because an index of the goal may still be made anew.
  */
 async function goalDump({ copy, goal }: Rehearsal): Promise<Dump> {
-  const partitions = await reading(copy, partitionsOf);
+  const partitions = await known(goal.pool, await reading(copy, partitionsOf));
   const statements = partitions.map((partition) => ({
     sql: createPartitionSql(partition),
     subject: `partition ${partition.schema}.${partition.name}`,
@@ -125,8 +125,23 @@ async function goalDump({ copy, goal }: Rehearsal): Promise<Dump> {
   const schemas = [...new Set(partitions.map((partition) => partition.schema))];
   await runAlone(goal.pool, apart([...schemas.map(schemaStatement), ...statements]));
   const dump = await catalogueDump(goal.pool);
-  await runAlone(goal.pool, [...partitions].reverse().map(dropPartition));
+  await dropPartitions(goal.pool, partitions);
   return dump;
+}
+
+const TABLES_SQL = `
+  SELECT n.nspname AS schema, c.relname AS name
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'p'`;
+
+/** Partitions of tables that a database has; the target may have others, which the definition leaves alone. */
+async function known(pool: Pool, partitions: readonly Partition[]): Promise<readonly Partition[]> {
+  const { rows } = await pool.query<{ schema: string; name: string }>(TABLES_SQL);
+  const there = new Set(rows.map((row) => qualified(row)));
+  return partitions.filter((partition) => {
+    const has = there.has(qualified(partition.parent));
+    if (has) there.add(qualified(partition));
+    return has;
+  });
 }
 
 /** One transaction each: many partitions in one would need more locks than a server has by default. */
@@ -136,13 +151,6 @@ function apart(statements: readonly Runnable[]): readonly (readonly Runnable[])[
 
 function schemaStatement(name: string): { sql: string; subject: string } {
   return { sql: `CREATE SCHEMA IF NOT EXISTS ${ident(name)}`, subject: `schema ${name}` };
-}
-
-// A foreign key that references the parent depends on each partition until that is detached.
-function dropPartition(one: Partition): readonly Runnable[] {
-  const subject = `partition ${one.schema}.${one.name}`;
-  const detach = `ALTER TABLE ${qualified(one.parent)} DETACH PARTITION ${qualified(one)}`;
-  return [detach, `DROP TABLE ${qualified(one)}`].map((sql) => ({ sql, subject }));
 }
 
 /** Kinds that are only ever added by name: one on the server that the definition does not have stays as it is. */

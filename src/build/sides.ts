@@ -7,10 +7,19 @@ import { openPool, serverVersion } from '../server/index.ts';
 import type { Plan } from './step.ts';
 import { catalogueDump, type Dump } from './catalogue-dump.ts';
 import { reading } from './catalogue-session.ts';
-import { elaborate, extract, planChange, type Change, type Facts, type Ownership } from './engine/index.ts';
+import { copyStructure } from './copy.ts';
+import {
+  elaborate,
+  extract,
+  managedKeys,
+  planChange,
+  type Change,
+  type Facts,
+  type Ownership,
+} from './engine/index.ts';
 import { load } from './load.ts';
 import type { Lowered } from './lower.ts';
-import { mendPartitions } from './partitions.ts';
+import { dropPartitions, mendPartitions, partitionsOf } from './partitions.ts';
 import { rehearseRoles, roleSteps } from './roles.ts';
 import {
   refuseAborted,
@@ -54,6 +63,11 @@ export interface LoweredDefinition {
   readonly lowered: Lowered;
   readonly model: Model;
   readonly traits: readonly Trait[];
+  /**
+   * The goal does not begin empty: it begins as a copy of the target's structure, partitions and all, and this changes
+   * it. What it does to partitions is not compared.
+   */
+  readonly alter?: (goal: Pool) => Promise<void>;
 }
 
 /** What was read of the target. */
@@ -127,16 +141,10 @@ async function sidesOf(wanted: LoweredDefinition, around: Around): Promise<Sides
   tell('reading the database and the definition');
   const roles = await reading(pool, (query) => roleSteps(query, lowered.roles));
   if (server.own) await rehearseRoles(pool, roles);
-  // Both are awaited whatever happens to the other: a scratch database must not go while something runs in it.
-  const [read, loaded] = await Promise.allSettled([
-    readTarget(pool, options.ledgerSchema),
-    loadGoal(wanted, around),
-  ]);
-  if (loaded.status === 'rejected') throw loaded.reason;
-  if (read.status === 'rejected') throw read.reason;
+  const { read, loaded } = await bothRead(wanted, around);
   tell('comparing');
   return {
-    ...(await compared(read.value, loaded.value, options)),
+    ...(await compared(read, loaded, options)),
     roles,
     settle: (on) => reading(on, (query) => settle({ model, traits, query, now: options.now })),
     mend: (on) => reading(on, (query) => mendPartitions(query, names)),
@@ -146,13 +154,32 @@ async function sidesOf(wanted: LoweredDefinition, around: Around): Promise<Sides
   };
 }
 
+async function bothRead(
+  wanted: LoweredDefinition,
+  around: Around,
+): Promise<{ readonly read: Found; readonly loaded: Loaded }> {
+  const { pool, options } = around;
+  if (wanted.alter !== undefined) {
+    const read = await readTarget(pool, options.ledgerSchema);
+    return { read, loaded: await alterGoal(wanted.alter, around, read) };
+  }
+  // Both are awaited whatever happens to the other: a scratch database must not go while something runs in it.
+  const [read, loaded] = await Promise.allSettled([
+    readTarget(pool, options.ledgerSchema),
+    loadGoal(wanted, around),
+  ]);
+  if (loaded.status === 'rejected') throw loaded.reason;
+  if (read.status === 'rejected') throw read.reason;
+  return { read: read.value, loaded: loaded.value };
+}
+
 async function compared(
   found: Found,
   loaded: Loaded,
   options: PlanOptions,
 ): Promise<Pick<Sides, 'found' | 'goal' | 'change' | 'ownership'>> {
   const ownership: Ownership = {
-    previous: new Set(options.previous ?? found.last?.manages ?? []),
+    previous: new Set(loaded.previous ?? options.previous ?? found.last?.manages ?? []),
     allowed: new Set((options.allowDataLoss ?? []).map(withoutKind)),
     publicTouched: loaded.publicTouched,
   };
@@ -178,6 +205,8 @@ async function readTarget(pool: Pool, ledgerSchema: string | undefined): Promise
 
 interface Loaded extends Goal {
   readonly publicTouched: boolean;
+  /** What may be dropped, where that is not what an earlier plan made. */
+  readonly previous?: readonly string[];
 }
 
 async function loadGoal({ lowered }: LoweredDefinition, { server, pool }: Around): Promise<Loaded> {
@@ -188,6 +217,23 @@ async function loadGoal({ lowered }: LoweredDefinition, { server, pool }: Around
   await load(scratch.pool, lowered.statements);
   const publicTouched = (await publicSchema(scratch.pool)) !== before;
   return { scratch, facts: await extract(scratch.pool), publicTouched };
+}
+
+async function alterGoal(
+  alter: (goal: Pool) => Promise<void>,
+  { server, pool }: Around,
+  { facts }: Found,
+): Promise<Loaded> {
+  const scratch = await server.make();
+  await server.ensureRoles(server.own ? [] : await everyRole(pool, []));
+  await reading(pool, (query) => copyStructure({ query, facts }, scratch.pool));
+  const before = await publicSchema(scratch.pool);
+  await alter(scratch.pool);
+  const publicTouched = (await publicSchema(scratch.pool)) !== before;
+  await dropPartitions(scratch.pool, await reading(scratch.pool, partitionsOf));
+  // Whatever the goal lacks was dropped there on purpose.
+  const previous = managedKeys(facts);
+  return { scratch, facts: await extract(scratch.pool), publicTouched, previous };
 }
 
 const EVERY_ROLE_SQL = `SELECT rolname AS name FROM pg_catalog.pg_roles WHERE rolname NOT LIKE 'pg\\_%'`;
