@@ -11,6 +11,7 @@ export {
   checkTenantKeys,
   checkTenantReferences,
 } from './check.ts';
+export type * from './budget.ts';
 export type { Facet, RelationFacet } from './facet.ts';
 export { extension, grant, on, statement } from './facets.ts';
 export type { GrantTarget } from './facets.ts';

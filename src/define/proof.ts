@@ -1,4 +1,5 @@
 // What a promise asks to be shown on a real server, as values; prove/ attacks, measures and judges. Nothing here runs.
+import type { Budget } from './budget.ts';
 import type { RelationName } from './model.ts';
 
 /** Everything a trait asks to be shown. Pure. */
@@ -7,6 +8,8 @@ export interface Proved {
   readonly boundaries?: readonly Boundary[];
   /** Findings about the database that are meant to be as they are, each with the reason. */
   readonly accepted?: readonly Accepted[];
+  /** What must be done in which time, at which size. */
+  readonly budgets?: readonly Budget[];
 }
 
 /** One line between owners of rows: whose a row is, and who must not cross. */

@@ -15,6 +15,7 @@ export function collectProofs(model: Model, traits: readonly Trait[]): Proofs {
   return {
     boundaries: together(asked.flatMap((one) => one.boundaries ?? [])),
     accepted: asked.flatMap((one) => one.accepted ?? []),
+    budgets: asked.flatMap((one) => one.budgets ?? []),
   };
 }
 
