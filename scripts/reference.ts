@@ -1,16 +1,18 @@
-// Writes docs/reference/: the command line from the commands themselves, the error codes from the source that throws them.
+// Writes docs/reference/: the command line from the commands themselves, the error codes from the source that throws them,
+// the traps from their checks.
 // `npm run reference` writes; `npm run reference -- --check` only compares, for the test that keeps them fresh.
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { globSync } from 'tinyglobby';
 import { EXIT } from '../src/cli/command.ts';
 import { COMMANDS } from '../src/cli/commands/index.ts';
+import { trapPages } from '../src/prove/traps/index.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 
 /** The generated pages by path below docs/reference. */
 export function pages(): Readonly<Record<string, string>> {
-  return { 'cli.md': commandLine(), 'errors.md': errors() };
+  return { 'cli.md': commandLine(), 'errors.md': errors(), ...trapPages() };
 }
 
 function commandLine(): string {
@@ -68,5 +70,9 @@ function sentence(text: string): string {
 }
 
 if (process.argv[1]?.endsWith('reference.ts') === true) {
-  for (const [name, text] of Object.entries(pages())) writeFileSync(join(ROOT, 'docs/reference', name), text);
+  for (const [name, text] of Object.entries(pages())) {
+    const file = join(ROOT, 'docs/reference', name);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+  }
 }

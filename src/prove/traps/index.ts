@@ -1,0 +1,6 @@
+// Public surface of the search for traps.
+export type { Draft, Fact, Severity, TrapCheck, TrapContext } from './check.ts';
+export { CHECKS } from './checks.ts';
+export { trapsEvidence } from './evidence.ts';
+export { findTraps, trapsDefaults, type Finding, type Traps, type TrapsOptions } from './find.ts';
+export { trapPages } from './pages.ts';
