@@ -30,6 +30,12 @@ export interface Boundary {
     readonly columns: readonly string[];
     readonly because: string;
   }[];
+  /** More settings that an owner's session carries, each with a column that holds its value in the owner's own rows. */
+  readonly carries?: readonly {
+    readonly setting: string;
+    readonly of: RelationName;
+    readonly column: string;
+  }[];
 }
 
 /** A finding that is meant: it is shown as information, with the reason. */

@@ -44,7 +44,12 @@ function joined(first: Boundary, other: Boundary): Boundary {
     spanning: once([...first.spanning, ...other.spanning], ({ of, columns }) =>
       JSON.stringify([label(of), columns]),
     ),
+    ...carried([...(first.carries ?? []), ...(other.carries ?? [])]),
   };
+}
+
+function carried(all: NonNullable<Boundary['carries']>): Pick<Boundary, 'carries'> {
+  return all.length === 0 ? {} : { carries: once(all, ({ setting }) => setting) };
 }
 
 function once<T>(values: readonly T[], keyOf: (value: T) => string): readonly T[] {

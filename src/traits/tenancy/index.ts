@@ -4,6 +4,7 @@ import { type ColumnReference, relationOf, type TableReference, type ViewReferen
 import { checkedSetting } from '../setting.ts';
 import { isolate } from './build.ts';
 import { findings } from './check.ts';
+import { boundaries } from './prove.ts';
 
 export { settingValue as setting, type SettingType } from '../setting.ts';
 
@@ -138,6 +139,7 @@ export function tenancy(options: TenancyOptions): Trait {
     after: ['partitions', 'versioning', 'immutability', 'rollups'],
     check: (model) => findings(model, options),
     build: (model) => isolate(model, options),
+    proves: (model) => boundaries(model, options),
     session: {
       settings: {
         [options.key ?? 'tenant']: { setting: options.setting, pattern: options.pattern ?? ANY_ID },

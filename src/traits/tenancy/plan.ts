@@ -59,7 +59,8 @@ export function standings(model: Model, options: TenancyOptions): ReadonlyMap<st
   return new Map(model.tables.map((table) => [label(table), standingOf(table, options)]));
 }
 
-function sharedTable(one: NonNullable<TenancyOptions['shared']>[number]): SharedTable {
+/** A shared table as an entry of the list, however it was written. */
+export function sharedTable(one: NonNullable<TenancyOptions['shared']>[number]): SharedTable {
   if (typeof one === 'object' && 'table' in one && !('schema' in one)) return one;
   return { table: one as SharedTable['table'] };
 }

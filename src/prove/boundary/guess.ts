@@ -1,0 +1,260 @@
+// Guesses from a catalogue where one owner's rows end and another's begin, and says how.
+import { label } from '../../define/model.ts';
+import type { Boundary } from '../../define/proof.ts';
+import type { CatalogueQuery } from '../../define/trait.ts';
+import { readCatalogue, type Catalogue, type Reference, type Relation } from './catalogue.ts';
+import { comparisons, type Comparison } from './comparisons.ts';
+import { applicationRoles } from './roles.ts';
+
+/** What a person already knows of a database. */
+export interface BoundaryHints {
+  /** The column that says whose a row is: `tenant_id`. */
+  readonly column?: string;
+  /** The setting that says for whom a session works: `app.tenant`. */
+  readonly setting?: string;
+  /** Roles that an application works as. */
+  readonly roles?: readonly string[];
+}
+
+/** Boundaries, and for people how each was guessed. */
+export interface Guess {
+  readonly boundaries: readonly Boundary[];
+  readonly said: readonly string[];
+}
+
+/** Names of owner columns, the usual one first; used where no policy compares a column with a setting. */
+export const OWNER_COLUMNS = [
+  'tenant_id',
+  'organization_id',
+  'organisation_id',
+  'org_id',
+  'account_id',
+  'workspace_id',
+  'company_id',
+  'customer_id',
+  'team_id',
+  'client_id',
+  'store_id',
+  'shop_id',
+  'tenant',
+  'user_id',
+  'owner_id',
+] as const;
+
+/**
+ * Guesses boundaries from the catalogue alone: the settings that policies, guarded views and the functions these call
+ * compare with columns; else the commonest owner column. Every table with that column is somebody's, as is the table its
+ * foreign keys lead to, by its key. A table without the column belongs to the owner of the row its foreign keys lead to.
+ * Reads only. Nothing to go by: no boundaries, and that is said.
+ * @param hints what is known already; it wins over what is guessed
+ */
+export async function guessBoundaries(query: CatalogueQuery, hints: BoundaryHints = {}): Promise<Guess> {
+  const catalogue = await readCatalogue(query);
+  const found = comparisons(catalogue);
+  const roles = hints.roles ?? (await applicationRoles(query)).map((role) => role.name);
+  const said: string[] = [];
+  const lines = linesOf(catalogue, { found, hints, said });
+  const boundaries: Boundary[] = [];
+  for (const line of lines) {
+    const boundary = boundaryOf(line, { catalogue, roles, said });
+    const first = boundaries[0];
+    if (first !== undefined && first.tables.length > 0 && within(boundary, first)) {
+      const { of, column } = boundary.tables[0] ?? { of: { schema: '', name: '' }, column: '' };
+      boundaries[0] = {
+        ...first,
+        carries: [...(first.carries ?? []), { setting: line.setting, of, column }],
+      };
+      said.push(`A session also carries ${line.setting}: it is compared with ${label(of)}.${column}.`);
+    } else boundaries.push(boundary);
+  }
+  if (boundaries.length === 0) {
+    said.push(
+      `No policy compares a column with a session setting and no table has a column named like ${OWNER_COLUMNS.slice(0, 3).join(', ')}: whose the rows are is not known.`,
+    );
+  }
+  if (hints.roles === undefined) said.push(...(await saidOfRoles(query)));
+  return { boundaries, said };
+}
+
+/** One setting with the columns it is compared with. */
+interface Line {
+  readonly setting: string;
+  readonly compared: readonly Comparison[];
+  /** Columns that say whose a row is in every table that has them. */
+  readonly columns: readonly string[];
+}
+
+interface Sources {
+  readonly found: readonly Comparison[];
+  readonly hints: BoundaryHints;
+  readonly said: string[];
+}
+
+function linesOf(catalogue: Catalogue, { found, hints, said }: Sources): Line[] {
+  const settings = new Map<string, Comparison[]>();
+  for (const one of found) {
+    if (hints.setting !== undefined && one.setting !== hints.setting) continue;
+    settings.set(one.setting, [...(settings.get(one.setting) ?? []), one]);
+  }
+  const lines = [...settings].map(([setting, compared]) => {
+    const names = [...new Set(compared.map((one) => one.column))].filter((name) => name !== 'id');
+    return { setting, compared, columns: hints.column === undefined ? names : [hints.column] };
+  });
+  lines.sort((left, right) => weight(right) - weight(left));
+  for (const { setting, compared } of lines) {
+    const sample = compared[0];
+    if (sample === undefined) continue;
+    const others = new Set(compared.map((one) => one.from)).size - 1;
+    said.push(
+      `Setting ${setting}: ${sample.from} compares it with ${label(sample.relation)}.${sample.column}` +
+        (others > 0 ? `, and ${others} more do alike.` : '.'),
+    );
+  }
+  if (lines.length > 0) return lines;
+  const column = hints.column ?? commonest(catalogue);
+  if (column === undefined) return [];
+  const setting = hints.setting ?? `app.${/^[a-z_][a-z0-9_]*$/.test(column) ? column : 'owner'}`;
+  said.push(
+    hints.setting === undefined
+      ? `No policy compares a column with a session setting; ${column} is taken to say whose a row is, and sessions set ${setting}.`
+      : `Setting ${setting} was given; no policy compares a column with it.`,
+  );
+  return [{ setting, compared: [], columns: [column] }];
+}
+
+/** Direct comparisons before look-ups, more tables before fewer. */
+function weight({ compared }: Line): number {
+  const direct = new Set(compared.filter((one) => !one.lookUp).map((one) => one.relation.oid));
+  const all = new Set(compared.map((one) => one.relation.oid));
+  return direct.size * 1000 + all.size;
+}
+
+function commonest(catalogue: Catalogue): string | undefined {
+  const counts = OWNER_COLUMNS.map((name) => ({
+    name,
+    count: tablesOf(catalogue).filter((table) => name in table.columns).length,
+  })).filter(({ count }) => count > 0);
+  counts.sort((left, right) => right.count - left.count);
+  return counts[0]?.name;
+}
+
+interface Making {
+  readonly catalogue: Catalogue;
+  readonly roles: readonly string[];
+  readonly said: string[];
+}
+
+function boundaryOf(line: Line, { catalogue, roles, said }: Making): Boundary {
+  const columns = new Map<number, string>();
+  for (const one of line.compared) {
+    if (!columns.has(one.relation.oid)) columns.set(one.relation.oid, one.column);
+  }
+  for (const table of tablesOf(catalogue)) {
+    const column = line.columns.find((name) => name in table.columns);
+    if (column !== undefined && !columns.has(table.oid)) columns.set(table.oid, column);
+  }
+  const root = rootOf(catalogue, columns);
+  if (root !== undefined) {
+    columns.set(root.relation.oid, root.column);
+    said.push(
+      `Owners are the rows of ${label(root.relation)}: ${root.by} foreign keys lead to its ${root.column}.`,
+    );
+  }
+  const owned = ownedBy(catalogue, { columns, line, root: root?.relation });
+  const tables = tablesOf(catalogue).flatMap((table) => {
+    const column = columns.get(table.oid);
+    return column === undefined ? [] : [{ of: nameOf(table), column }];
+  });
+  const shared = tablesOf(catalogue)
+    .filter((table) => !owned.has(table.oid))
+    .map((table) => ({
+      of: nameOf(table),
+      because: 'it has no owner column, and no foreign key leads from it to a row that has an owner',
+    }));
+  const through = tablesOf(catalogue).filter((table) => owned.has(table.oid) && !columns.has(table.oid));
+  said.push(
+    `${tables.length} tables have an owner column (${[...new Set(tables.map((one) => one.column))].join(', ')}), ` +
+      `${through.length} belong to owners by their foreign keys, ${shared.length} are taken for everybody's.`,
+  );
+  return {
+    name: nameOfOwners(line, root?.relation),
+    setting: line.setting,
+    tables,
+    shared,
+    roles,
+    spanning: [],
+  };
+}
+
+/** The table that most foreign keys of owner columns lead to. */
+function rootOf(
+  catalogue: Catalogue,
+  columns: ReadonlyMap<number, string>,
+): { relation: Relation; column: string; by: number } | undefined {
+  const votes = new Map<string, { reference: Reference; column: string; by: number }>();
+  for (const reference of catalogue.references) {
+    const at = reference.columns.indexOf(columns.get(reference.from) ?? '');
+    const column = at < 0 ? undefined : reference.toColumns[at];
+    if (column === undefined || reference.from === reference.to || columns.get(reference.to) === column)
+      continue;
+    // A composite key leads to a row of the owner, not to the owner.
+    if (reference.columns.length > 1) continue;
+    const key = `${reference.to} ${column}`;
+    const vote = votes.get(key) ?? { reference, column, by: 0 };
+    votes.set(key, { ...vote, by: vote.by + 1 });
+  }
+  const best = [...votes.values()].sort((left, right) => right.by - left.by)[0];
+  const relation = catalogue.relations.find((one) => one.oid === best?.reference.to);
+  if (best === undefined || relation === undefined || columns.has(relation.oid)) return undefined;
+  return { relation, column: best.column, by: best.by };
+}
+
+interface Owning {
+  readonly columns: ReadonlyMap<number, string>;
+  readonly line: Line;
+  readonly root: Relation | undefined;
+}
+
+/** Tables whose rows are somebody's: with the column, under such a table, or what a list of members leads to. */
+function ownedBy(catalogue: Catalogue, { columns, line, root }: Owning): ReadonlySet<number> {
+  const owned = new Set(columns.keys());
+  const lists = new Set(line.compared.filter((one) => one.lookUp).map((one) => one.relation.oid));
+  for (const reference of catalogue.references) {
+    const by = columns.get(reference.from) ?? '';
+    if (lists.has(reference.from) && !reference.columns.includes(by) && reference.to !== root?.oid) {
+      if (/_by$|_by_id$/.test(reference.columns[0] ?? '')) continue;
+      owned.add(reference.to);
+    }
+  }
+  for (const oid of owned) {
+    for (const reference of catalogue.references) if (reference.to === oid) owned.add(reference.from);
+  }
+  return owned;
+}
+
+/** Whether every table of the one is among the other's owned tables: then the one's setting is a part of its session. */
+function within(one: Boundary, other: Boundary): boolean {
+  const shared = new Set(other.shared.map(({ of }) => label(of)));
+  return one.tables.every(({ of }) => !shared.has(label(of)));
+}
+
+function nameOfOwners(line: Line, root: Relation | undefined): string {
+  const column = line.columns.find((name) => /_id$/i.test(name));
+  if (column !== undefined) return column.replace(/_id$/i, '');
+  return root?.name.replace(/s$/, '') ?? line.columns[0] ?? 'owner';
+}
+
+async function saidOfRoles(query: CatalogueQuery): Promise<string[]> {
+  const roles = await applicationRoles(query);
+  if (roles.length === 0)
+    return ['No role was found that an application works as: none is granted anything.'];
+  return roles.map((role) => `Role ${role.name} is taken for an application's: ${role.why}.`);
+}
+
+function tablesOf(catalogue: Catalogue): readonly Relation[] {
+  return catalogue.relations.filter((one) => !one.partition && (one.kind === 'r' || one.kind === 'p'));
+}
+
+function nameOf(relation: Relation): { schema: string; name: string } {
+  return { schema: relation.schema, name: relation.name };
+}

@@ -1,0 +1,146 @@
+// Which roles an application works as, from a catalogue alone.
+import type { CatalogueQuery } from '../../define/trait.ts';
+import { NOT_SYSTEM } from './catalogue.ts';
+
+/** A role that an application works as, and why it is taken for one. */
+export interface ApplicationRole {
+  readonly name: string;
+  readonly login: boolean;
+  readonly super: boolean;
+  readonly bypassesRowSecurity: boolean;
+  readonly why: string;
+}
+
+interface RoleRow {
+  readonly oid: number;
+  readonly name: string;
+  readonly login: boolean;
+  readonly super: boolean;
+  readonly bypass: boolean;
+  /** Relations it was granted something on that it does not own. */
+  readonly granted: number;
+  readonly policies: number;
+  readonly owned: number;
+  readonly groups: readonly number[];
+}
+
+const ROLES_SQL = `
+  WITH relations AS (
+    SELECT c.oid, c.relowner, c.relacl FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND ${NOT_SYSTEM}
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                        AND x.objid = c.oid AND x.deptype = 'e')),
+  granted AS (
+    SELECT e.grantee, r.oid FROM relations r CROSS JOIN LATERAL pg_catalog.aclexplode(r.relacl) e WHERE e.grantee <> r.relowner
+    UNION SELECT e.grantee, r.oid FROM relations r JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attacl IS NOT NULL
+          CROSS JOIN LATERAL pg_catalog.aclexplode(a.attacl) e WHERE e.grantee <> r.relowner
+    UNION SELECT e.grantee, f.oid FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
+          CROSS JOIN LATERAL pg_catalog.aclexplode(f.proacl) e
+          WHERE ${NOT_SYSTEM} AND e.grantee NOT IN (0, f.proowner))
+  SELECT r.oid::pg_catalog.int8::pg_catalog.float8 AS oid, r.rolname::pg_catalog.text AS name, r.rolcanlogin AS login,
+         r.rolsuper AS super, r.rolbypassrls AS bypass,
+         (SELECT count(*)::pg_catalog.int4 FROM granted g WHERE g.grantee = r.oid) AS granted,
+         (SELECT count(*)::pg_catalog.int4 FROM pg_catalog.pg_policy p WHERE r.oid = ANY (p.polroles)) AS policies,
+         (SELECT count(*)::pg_catalog.int4 FROM relations o WHERE o.relowner = r.oid) AS owned,
+         ARRAY(SELECT m.roleid::pg_catalog.int8::pg_catalog.float8 FROM pg_catalog.pg_auth_members m WHERE m.member = r.oid) AS groups
+  FROM pg_catalog.pg_roles r WHERE r.rolname NOT LIKE 'pg\\_%' ORDER BY r.rolname`;
+
+const PUBLIC_SQL = `
+  SELECT count(*)::pg_catalog.int4 AS granted FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) e
+  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND e.grantee = 0 AND ${NOT_SYSTEM}
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                      AND x.objid = c.oid AND x.deptype = 'e')`;
+
+const OPERATIONS =
+  /(^|_)(admin|adm|dba|backup|dump|restore|migrat\w*|system|maint\w*|repl\w*|monitor\w*|exporter|postgres|root|ops|operator|owner|service_role)(_|$|\d)/i;
+const MOST_BY_PUBLIC = 3;
+
+/**
+ * The roles an application works as: those that policies name or that hold rights on tables they do not own, or the login
+ * roles that are their members. Left out: superusers and roles past row security that no login reaches or whose name says
+ * operations (`_admin`, `_backup`, `migrator`), owners unless nobody else logs in, roles that PostgreSQL made. Reads only.
+ * @see https://www.postgresql.org/docs/current/catalog-pg-authid.html
+ */
+export async function applicationRoles(query: CatalogueQuery): Promise<readonly ApplicationRole[]> {
+  const all = await query<RoleRow>(ROLES_SQL);
+  const byOid = new Map(all.map((role) => [role.oid, role]));
+  const found = new Map<string, ApplicationRole>();
+  const take = (role: RoleRow, why: string): void => {
+    if (found.has(role.name) || operates(role)) return;
+    found.set(role.name, {
+      name: role.name,
+      login: role.login,
+      super: role.super,
+      bypassesRowSecurity: role.super || role.bypass,
+      why,
+    });
+  };
+  for (const role of all) {
+    const own = reason(role);
+    if (own !== undefined && role.login) take(role, own);
+    const group = groupsOf(role, byOid).find((one) => reason(one) !== undefined);
+    if (own === undefined && group !== undefined && role.login && role.owned === 0 && !past(group)) {
+      take(role, `it logs in and is a member of ${group.name}, to which ${reason(group) ?? ''}`);
+    }
+  }
+  for (const role of all) {
+    const own = reason(role);
+    const member = all.some((one) => found.has(one.name) && groupsOf(one, byOid).includes(role));
+    if (own !== undefined && !role.login && !past(role) && !member && role.owned === 0)
+      take(role, `${own}; nobody logs in as it yet`);
+  }
+  if ([...found.values()].every((role) => !role.login))
+    await takeOthers(query, { all, found: [...found.keys()], take });
+  return [...found.values()].sort((left, right) => left.name.localeCompare(right.name));
+}
+
+/** Where no login role was found: owners that log in, and those whom a grant to PUBLIC lets in. */
+async function takeOthers(
+  query: CatalogueQuery,
+  {
+    all,
+    found,
+    take,
+  }: { all: readonly RoleRow[]; found: readonly string[]; take: (role: RoleRow, why: string) => void },
+): Promise<void> {
+  for (const role of all.filter((one) => one.login && !one.super && one.owned > 0)) {
+    take(role, `it owns ${role.owned} relations, it logs in, and no other role does`);
+  }
+  const [row] = await query<{ granted: number }>(PUBLIC_SQL);
+  if ((row?.granted ?? 0) === 0 || found.length > 0) return;
+  const others = all.filter((one) => one.login && !past(one) && one.owned === 0).slice(0, MOST_BY_PUBLIC);
+  for (const role of others)
+    take(role, `${row?.granted ?? 0} relations are granted to PUBLIC, and it logs in`);
+}
+
+function reason(role: RoleRow): string | undefined {
+  if (role.policies > 0)
+    return `${role.policies} ${role.policies === 1 ? 'policy names' : 'policies name'} it`;
+  return role.granted > 0 ? `rights on ${role.granted} objects are granted` : undefined;
+}
+
+function past(role: RoleRow): boolean {
+  return role.super || role.bypass;
+}
+
+/** Past row security by its attributes, and named as one that operates the database. */
+function operates(role: RoleRow): boolean {
+  return past(role) && (OPERATIONS.test(role.name) || !role.login);
+}
+
+function groupsOf(role: RoleRow, byOid: ReadonlyMap<number, RoleRow>): readonly RoleRow[] {
+  const found = new Set<RoleRow>();
+  const visit = (one: RoleRow): void => {
+    for (const oid of one.groups) {
+      const group = byOid.get(oid);
+      if (group === undefined || found.has(group)) continue;
+      found.add(group);
+      visit(group);
+    }
+  };
+  visit(role);
+  return [...found];
+}
