@@ -1,6 +1,6 @@
 // What must happen over time: jobs, when they are due, and the tasks that traits hang on them. Values only; keep/ runs them.
 import type { Model, RelationName } from './model.ts';
-import type { CatalogueQuery } from './trait.ts';
+import type { CatalogueQuery, Trait } from './trait.ts';
 
 /** When a job is due: cron expressions in a time zone (default UTC), or every so many milliseconds. */
 export type Schedule =
@@ -95,6 +95,12 @@ export interface TaskContext {
    * Idempotent. `range`: the half-open range of the time column that goes.
    */
   readonly beforeLeaving: (of: RelationName, range: LeavingRange) => Promise<void>;
+  /** Asks every trait of the definition and runs what it gives, each with the context of its own: its own pieces. */
+  readonly throughTraits?: <T>(
+    ask: (trait: Trait) => ((context: TaskContext) => Promise<T>) | undefined,
+  ) => Promise<readonly T[]>;
+  /** Takes texts out of the ledger (errors, what tasks said) that hold one of these. @returns how many it took */
+  readonly forget?: (values: readonly string[]) => Promise<number>;
   /** Says how far it is, for whoever watches. */
   readonly tell: (text: string) => void;
 }

@@ -122,6 +122,8 @@ export interface Table extends RelationName {
   readonly internal?: boolean;
   /** A promise computes its rows: application roles read it unless somebody says otherwise. */
   readonly derived?: boolean;
+  /** A promise moves that table's rows here when they are old. */
+  readonly archiveOf?: RelationName;
 }
 
 export interface View extends RelationName {

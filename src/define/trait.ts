@@ -1,5 +1,6 @@
 // The contract every trait keeps and the only thing the engines know of traits.
-import type { Kept, LeavingRange, TaskContext } from './job.ts';
+import type { ErasurePart } from './erasure.ts';
+import type { Done, Kept, LeavingRange, TaskContext } from './job.ts';
 import type { Watched } from './measure.ts';
 import type { Model, RelationName } from './model.ts';
 import type { Promised } from './promise.ts';
@@ -95,6 +96,13 @@ export interface Trait {
     of: RelationName,
     range: LeavingRange,
   ) => ((context: TaskContext) => Promise<void>) | undefined;
+  /** Its part when a subject's rows are erased: what it keeps of them elsewhere than in their table. Pure. */
+  readonly erasing?: (model: Model) => ErasurePart;
+  /**
+   * Called after rows came back that had been away: a database restored from a backup, a part out of the archive.
+   * Brings what came to what was promised meanwhile. Idempotent.
+   */
+  readonly restored?: (model: Model) => (context: TaskContext) => Promise<Done>;
   /** What is measured and when it is wrong, given the whole model. Pure; its `collect` reads the server. */
   readonly watch?: (model: Model) => Watched;
   /** What is promised about time, given the whole model: what a replay of years holds against a server. Pure. */

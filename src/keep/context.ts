@@ -1,6 +1,6 @@
 // What a task is given, put together.
 import type { Definition, MaintenanceSession, PieceBook, TaskContext } from '../define/index.ts';
-import { listPieces, putPiece, removePiece } from '../ledger/index.ts';
+import { forgetTexts, listPieces, putPiece, removePiece } from '../ledger/index.ts';
 import type { Clock } from './clock.ts';
 
 /** What a context is made of. */
@@ -30,6 +30,18 @@ export function contextOf(parts: ContextParts, trait: string): TaskContext {
         await one.leaving?.(of, range)?.(contextOf(parts, one.name));
       }
     },
+    throughTraits: async (ask) => {
+      const given = [];
+      for (const one of definition.traits) {
+        const run = ask(one);
+        if (run !== undefined) given.push(await run(contextOf(parts, one.name)));
+      }
+      return given;
+    },
+    forget: async (values) =>
+      session.transaction((query) =>
+        forgetTexts(query, { schema: parts.schema, definition: definition.name, values }),
+      ),
   };
 }
 

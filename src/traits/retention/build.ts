@@ -71,6 +71,7 @@ function archiveTable(source: Table, terms: Terms): Table {
     policies: source.policies,
     rowSecurity: source.rowSecurity,
     partitionBy: { method: 'range', columns: [terms.by], every: terms.every },
+    archiveOf: terms.of,
     comment: `Rows that have left ${label(terms.of)}.`,
   };
 }
