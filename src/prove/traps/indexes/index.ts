@@ -1,4 +1,4 @@
-// HT7xx: indexes, statistics and plans.
+// The room's checks, in the order of their codes.
 import type { TrapCheck } from '../check.ts';
 
 export const indexes: readonly TrapCheck[] = [];

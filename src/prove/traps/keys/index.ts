@@ -1,4 +1,4 @@
-// HT6xx: constraints, keys and foreign keys.
+// The room's checks, in the order of their codes.
 import type { TrapCheck } from '../check.ts';
 
 export const keys: readonly TrapCheck[] = [];

@@ -1,4 +1,4 @@
-// HT9xx: migrations, queues and the rest.
+// The room's checks, in the order of their codes.
 import type { TrapCheck } from '../check.ts';
 
 export const other: readonly TrapCheck[] = [];

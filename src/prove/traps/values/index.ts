@@ -1,4 +1,4 @@
-// HT8xx: types, sequences and states.
+// The room's checks, in the order of their codes.
 import type { TrapCheck } from '../check.ts';
 
 export const values: readonly TrapCheck[] = [];
