@@ -8,3 +8,5 @@ export { alertRules, alertTests, rulesOf } from './rules.ts';
 export { serve, serveDefaults } from './serve.ts';
 export type { ServeOptions, Serving } from './serve.ts';
 export { card } from './card.ts';
+export { slowDefaults, slowStatements } from './statements.ts';
+export type { SlowOptions, SlowStatement, SlowStatements } from './statements.ts';

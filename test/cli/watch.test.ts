@@ -108,3 +108,22 @@ describe('holdfast status', () => {
     expect(failing.out).toContain('nightly failed 2 times: out of order');
   });
 });
+
+describe('holdfast slow', () => {
+  test('shows the slowest statements of a database, with or without a definition', async ({ db }) => {
+    const before = await user.run('', 'slow', '--url', db.url);
+    expect(before.code).toBe(1);
+    expect(before.err).toContain('HF_STATEMENTS_NOT_HERE extension pg_stat_statements');
+    await db.query('CREATE EXTENSION pg_stat_statements');
+    await db.query('SELECT count(*) FROM generate_series(1, 200000)');
+    const { code, out } = await user.run('', 'slow', '--url', db.url, '--above', '0', '--limit', '500');
+    expect(code).toBe(0);
+    expect(out).toMatch(/^postgres:.*: \d+ statements remembered since /);
+    expect(out).toMatch(/^mean ms +max ms +calls +of all time +role +statement$/m);
+    expect(out).toContain('SELECT count(*) FROM generate_series($1, $2)');
+    const machine = await user.run(db.url, 'slow', '--above', '3600000', '--json');
+    expect(JSON.parse(machine.out)).toMatchObject({ statements: [], hidden: 0 });
+    const wrong = await user.run('', 'slow', '--url', db.url, '--above', '1.5');
+    expect(wrong.err).toContain('HF_NUMBER --above\n  "1.5" is no whole number from 0.');
+  });
+});
