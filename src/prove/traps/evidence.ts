@@ -42,6 +42,7 @@ function counted(count: number, what: string): string {
 
 function sectionsOf(traps: Traps): readonly Section[] {
   const sections: Section[] = [];
+  if (traps.said.length > 0) sections.push({ kind: 'text', title: 'What was guessed', lines: traps.said });
   if (traps.findings.length > 0) {
     sections.push({
       kind: 'table',

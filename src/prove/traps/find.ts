@@ -6,6 +6,7 @@ import { HoldfastError } from '../../error.ts';
 import { serverVersion, sqlstateOf, withClient } from '../../server/index.ts';
 import type { ProofProgress } from '../evidence.ts';
 import type { Draft, Fact, Severity, TrapCheck, TrapContext } from './check.ts';
+import { guessBoundaries } from '../boundary/index.ts';
 import { CHECKS } from './checks.ts';
 
 /** Defaults of {@link TrapsOptions}. */
@@ -45,6 +46,8 @@ export interface Traps {
   readonly findings: readonly Finding[];
   /** Checks that could not see everything, with the reason: a missing right, a timeout. */
   readonly unseen: readonly { readonly code: string; readonly why: string }[];
+  /** How boundaries and roles were guessed, for people; empty where they were given. */
+  readonly said: readonly string[];
   /** How many checks ran. */
   readonly checks: number;
   readonly durationMs: number;
@@ -108,18 +111,18 @@ interface Run {
   readonly versionNumber: number;
 }
 
-async function runAll(client: Client, run: Run): Promise<Pick<Traps, 'findings' | 'unseen'>> {
+async function runAll(client: Client, run: Run): Promise<Pick<Traps, 'findings' | 'unseen' | 'said'>> {
   const { options, checks } = run;
   const findings: Finding[] = [];
   const unseen: { code: string; why: string }[] = [];
-  const shared = await contextOf(client, run);
+  const { context, said } = await contextOf(client, run);
   for (const [done, check] of checks.entries()) {
     refuseAborted(options.signal);
     options.onProgress?.({ proof: 'traps', doing: check.title, done, of: checks.length });
     await client.query('SAVEPOINT looked');
     try {
       const drafts = await check.find({
-        ...shared,
+        ...context,
         unseen: (why) => void unseen.push({ code: check.code, why }),
       });
       findings.push(...drafts.map((draft) => findingOf(check, draft, options.accepted ?? [])));
@@ -128,13 +131,16 @@ async function runAll(client: Client, run: Run): Promise<Pick<Traps, 'findings' 
     }
     await client.query('ROLLBACK TO SAVEPOINT looked; RELEASE SAVEPOINT looked');
   }
-  return { findings: findings.toSorted(worstFirst), unseen };
+  return { findings: findings.toSorted(worstFirst), unseen, said };
 }
 
-async function contextOf(client: Client, { options, versionNumber }: Run): Promise<TrapContext> {
+async function contextOf(
+  client: Client,
+  { options, versionNumber }: Run,
+): Promise<{ context: TrapContext; said: readonly string[] }> {
   const query: CatalogueQuery = async (sql, values = []) => (await client.query(sql, [...values])).rows;
   const [reader] = await query<TrapContext['reader']>(READER_SQL);
-  const boundaries = options.boundaries ?? [];
+  const { boundaries, said } = await boundariesFor(query, options);
   const read = new Map<Fact<unknown>, unknown>();
   const context: TrapContext = {
     versionNumber,
@@ -149,7 +155,15 @@ async function contextOf(client: Client, { options, versionNumber }: Run): Promi
     },
     unseen: () => undefined,
   };
-  return context;
+  return { context, said };
+}
+
+async function boundariesFor(
+  query: CatalogueQuery,
+  { boundaries, roles }: TrapsOptions,
+): Promise<{ boundaries: readonly Boundary[]; said: readonly string[] }> {
+  if (boundaries !== undefined) return { boundaries, said: [] };
+  return await guessBoundaries(query, roles === undefined ? {} : { roles });
 }
 
 function findingOf(check: TrapCheck, draft: Draft, accepted: readonly Accepted[]): Finding {

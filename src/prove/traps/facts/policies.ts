@@ -15,6 +15,8 @@ export interface Policy {
   readonly check: string | null;
   /** Relations its sub-selects read, the table of the policy itself only where a sub-select names it. */
   readonly reads: readonly number[];
+  /** Columns its sub-selects read, as `relation.number`; its own table's among them. */
+  readonly columns: readonly string[];
   /** Functions it calls that are not built in. */
   readonly calls: readonly number[];
 }
@@ -33,6 +35,9 @@ const POLICIES_SQL = `
                       OR coalesce(p.polqual::pg_catalog.text, '') ~ (':relid ' || p.polrelid || ' ')
                       OR coalesce(p.polwithcheck::pg_catalog.text, '') ~ (':relid ' || p.polrelid || ' ')))
            AS reads,
+         ARRAY(SELECT DISTINCT d.refobjid || '.' || d.refobjsubid FROM pg_catalog.pg_depend d
+               WHERE d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass AND d.objid = p.oid
+                 AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjsubid > 0) AS columns,
          ARRAY(SELECT DISTINCT d.refobjid FROM pg_catalog.pg_depend d
                WHERE d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass AND d.objid = p.oid
                  AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass) AS calls

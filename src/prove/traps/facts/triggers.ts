@@ -33,7 +33,7 @@ const TRIGGERS_SQL = `
          t.tgenabled AS enabled, t.tgqual IS NOT NULL AS conditional, t.tgparentid <> 0 AS inherited,
          pg_catalog.pg_get_triggerdef(t.oid) AS definition
   FROM pg_catalog.pg_trigger t
-  WHERE NOT t.tgisinternal OR t.tgparentid <> 0
+  WHERE NOT t.tgisinternal
   ORDER BY t.tgrelid, t.tgname`;
 
 /** Every trigger, and those of one table. */

@@ -1,6 +1,7 @@
 // HT113: TRUNCATE asks no policy.
-import { ident, qualified } from '../../../sql.ts';
+import { qualified } from '../../../sql.ts';
 import type { TrapCheck } from '../check.ts';
+import { grants } from '../facts/grants.ts';
 import { relationSubject } from '../facts/naming.ts';
 import { relations } from '../facts/relations.ts';
 import { rights } from '../facts/rights.ts';
@@ -14,6 +15,7 @@ export const truncateGranted: TrapCheck = {
   find: async ({ facts }) => {
     const { tables, root } = await facts(relations);
     const { holders } = await facts(rights);
+    const { revoke } = await facts(grants);
     return tables.flatMap((table) => {
       const by = root(table).rowSecurity ? holders(table.oid, 'truncate') : [];
       if (by.length === 0) return [];
@@ -21,7 +23,7 @@ export const truncateGranted: TrapCheck = {
         subject: relationSubject(table),
         what: `Row security is on and ${by.join(', ')} may TRUNCATE it.`,
         effect: `TRUNCATE ${qualified(table)} as ${by[0]} empties it of every owner's rows; no policy and no row trigger is asked.`,
-        mend: [`REVOKE TRUNCATE ON ${qualified(table)} FROM PUBLIC, ${by.map(ident).join(', ')}`],
+        mend: revoke(table, { rights: ['truncate'], roles: by }),
         advice: 'Rows that may go are deleted with DELETE, which the policies narrow.',
       };
     });
