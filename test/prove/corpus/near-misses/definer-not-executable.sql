@@ -8,8 +8,8 @@ CREATE SCHEMA app AUTHORIZATION {owner};
 SET ROLE {owner};
 CREATE TABLE app.person (
   tenant_id bigint NOT NULL,
-  email text NOT NULL,
-  PRIMARY KEY (tenant_id, email)
+  person text NOT NULL,
+  PRIMARY KEY (tenant_id, person)
 );
 ALTER TABLE app.person ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.person FORCE ROW LEVEL SECURITY;
@@ -26,7 +26,7 @@ INSERT INTO app.person VALUES (1, 'a@a'), (2, 'b@b');
 
 -- session 1 as {app}
 SET app.tenant_id = '1';
-SELECT email FROM app.person;
+SELECT person FROM app.person;
 -- gives: a@a
-SELECT email FROM app.everybody();
+SELECT person FROM app.everybody();
 -- fails: 42501

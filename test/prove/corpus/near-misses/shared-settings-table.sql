@@ -13,8 +13,8 @@ CREATE TABLE app.tenant (
 CREATE INDEX tenant_plan ON app.tenant (plan);
 CREATE TABLE app.seat (
   tenant_id uuid NOT NULL REFERENCES app.tenant (id),
-  email text NOT NULL,
-  PRIMARY KEY (tenant_id, email)
+  person text NOT NULL,
+  PRIMARY KEY (tenant_id, person)
 );
 ALTER TABLE app.tenant ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.tenant FORCE ROW LEVEL SECURITY;
