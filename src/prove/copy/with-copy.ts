@@ -57,6 +57,10 @@ async function filled<T>(given: Filling, work: (copy: Copy) => Promise<T>): Prom
   const { settings, left: secrets } = withoutSecrets(target.settings);
   const client = await connect(withOptions(place.url), { applicationName: 'holdfast copy' });
   const pool = openPool(withOptions(place.url), { max: 20, applicationName: 'holdfast copy' });
+  const reading = openPool(withOptions(place.url, { search_path: 'pg_catalog' }), {
+    max: 4,
+    applicationName: 'holdfast copy',
+  });
   try {
     say('making the copy');
     const roles = await prepareRoles(client, given);
@@ -76,7 +80,7 @@ async function filled<T>(given: Filling, work: (copy: Copy) => Promise<T>): Prom
       url: withOptions(place.url),
       pool,
       query: async <Row extends object>(sql: string, values: readonly unknown[] = []) =>
-        (await pool.query(sql, [...values])).rows as Row[],
+        (await reading.query(sql, [...values])).rows as Row[],
       versionNumber: target.versionNumber,
       own: place.own,
       left,
@@ -84,7 +88,7 @@ async function filled<T>(given: Filling, work: (copy: Copy) => Promise<T>): Prom
       login: loginTo({ place, roles: target.roles.roles, settings, url: withOptions(place.url) }),
     });
   } finally {
-    await pool.end().catch(() => undefined);
+    await Promise.all([pool.end(), reading.end()]).catch(() => undefined);
     await close(client);
   }
 }
@@ -116,11 +120,11 @@ async function differences(url: string, copy: Pool): Promise<readonly Left[]> {
   }
 }
 
-function withOptions(url: string): string {
+function withOptions(url: string, more: Readonly<Record<string, string>> = {}): string {
   const changed = new URL(url);
   changed.searchParams.set(
     'options',
-    Object.entries(OURS)
+    Object.entries({ ...OURS, ...more })
       .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
       .join(' '),
   );

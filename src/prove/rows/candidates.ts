@@ -1,0 +1,151 @@
+// Which values a column may get in a row, in the order to try them: what its default says, what its type and name suggest,
+// what the rules that mention it compare it with.
+import type { Column, Rule, Type } from './catalogue.ts';
+import { likesIn, numbersIn, patternsIn, textsIn } from './expression.ts';
+import { textFor } from './pattern.ts';
+import { hashOf } from './random.ts';
+import { valuesOf, type Place } from './values.ts';
+
+const TEXTS = new Set(['text', 'varchar', 'bpchar', 'citext', 'name']);
+const INTEGERS: Readonly<Record<string, number>> = {
+  int2: 32_767,
+  int4: 2_147_483_647,
+  int8: Number.MAX_SAFE_INTEGER,
+};
+const FRACTIONS = new Set(['numeric', 'float4', 'float8', 'money']);
+const TRIES_A_PATTERN = 4;
+
+/** The type under domains, and the modifier that goes with it. */
+export function baseOf(
+  column: Pick<Column, 'type' | 'modifier'>,
+  types: ReadonlyMap<number, Type>,
+): { readonly type: Type | undefined; readonly modifier: number } {
+  const type = types.get(column.type);
+  if (type?.kind !== 'd') return { type, modifier: column.modifier };
+  return baseOf(
+    { type: type.inner, modifier: type.modifier === -1 ? column.modifier : type.modifier },
+    types,
+  );
+}
+
+/** The rules of the domains a column is of, about the column. */
+export function domainRules(column: Column, types: ReadonlyMap<number, Type>): readonly Rule[] {
+  const rules: Rule[] = [];
+  for (let type = types.get(column.type); type?.kind === 'd'; type = types.get(type.inner)) {
+    const name = `"${column.name.replaceAll('"', '""')}"`;
+    rules.push(
+      ...type.checks.map((check) => ({
+        name: type?.name ?? '',
+        expression: check.replaceAll(/\bVALUE\b/g, name),
+      })),
+    );
+  }
+  return rules;
+}
+
+/** Whether a column, its domains included, takes no NULL. */
+export function refusesNull(column: Column, types: ReadonlyMap<number, Type>): boolean {
+  if (column.notNull) return true;
+  for (let type = types.get(column.type); type?.kind === 'd'; type = types.get(type.inner))
+    if (type.notNull) return true;
+  return false;
+}
+
+/** What {@link candidatesFor} is asked about. */
+export interface Asked {
+  readonly column: Column;
+  readonly at: Place;
+  readonly types: ReadonlyMap<number, Type>;
+  /** The rules that mention the column. */
+  readonly rules: readonly Rule[];
+  /** The default's value, where it is one that stays the same. */
+  readonly byDefault: string | undefined;
+}
+
+/**
+ * Values for one column of one row, in the order to try them; null is the last where the column takes it.
+ */
+export function candidatesFor(asked: Asked): readonly (string | null)[] {
+  const { column, at, types, rules } = asked;
+  const { type, modifier } = baseOf(column, types);
+  const made = valuesOf(column, at, types);
+  const chosen =
+    type?.kind === 'e' ||
+    type?.name === 'bool' ||
+    rules.length > 0 ||
+    (type?.kind !== 'b' && type?.kind !== 'd');
+  const first = asked.byDefault !== undefined && (chosen || type?.category === 'A') ? [asked.byDefault] : [];
+  const suggested = type === undefined ? [] : suggestedBy(rules, { type, modifier, at });
+  const ahead = made.slice(0, 2);
+  const values: (string | null)[] = [...new Set([...first, ...ahead, ...suggested, ...made])];
+  if (!refusesNull(column, types)) values.push(null);
+  return values;
+}
+
+/** What the rules compare with, as far as the type takes it. */
+function suggestedBy(
+  rules: readonly Rule[],
+  given: { readonly type: Type; readonly modifier: number; readonly at: Place },
+): readonly string[] {
+  const { type, modifier, at } = given;
+  const whole = rules.map(({ expression }) => expression).join(' ');
+  if (rules.length === 0) return [];
+  const most = INTEGERS[type.name];
+  if (most !== undefined)
+    return around(numbersIn(whole), 1)
+      .filter((n) => Math.abs(n) <= most && Number.isInteger(n))
+      .map(String);
+  if (FRACTIONS.has(type.name)) return around(numbersIn(whole), 0.5).map(String);
+  if (!TEXTS.has(type.name)) return textsIn(whole).filter((text) => readable(text, type));
+  const texts = textsIn(whole);
+  const turned =
+    texts.length === 0
+      ? texts
+      : [...texts.slice(at.turn % texts.length), ...texts.slice(0, at.turn % texts.length)];
+  const lengths = numbersIn(whole)
+    .filter((n) => n > 0 && n <= 4_096)
+    .flatMap((n) => padded(at, n));
+  const room = modifier < 4 ? Number.MAX_SAFE_INTEGER : modifier - 4;
+  return [...patterned(whole, at), ...likesIn(whole, at.marker), ...lengths, ...turned].filter(
+    (text) => text.length <= room,
+  );
+}
+
+function around(numbers: readonly number[], step: number): readonly number[] {
+  const middles = numbers.slice(1).map((number, at) => Math.floor((number + (numbers[at] ?? 0)) / 2));
+  return [...new Set([...numbers.flatMap((number) => [number, number + step, number - step]), ...middles])];
+}
+
+function padded(at: Place, length: number): readonly string[] {
+  const mark = `${at.marker}-${at.row + at.turn * 10 + 1}`;
+  return [length, length + 1].map((wanted) =>
+    mark.length >= wanted ? mark.slice(-wanted) : mark.padEnd(wanted, 'x'),
+  );
+}
+
+function patterned(whole: string, at: Place): readonly string[] {
+  return patternsIn(whole).flatMap((pattern) =>
+    Array.from({ length: TRIES_A_PATTERN }, (_, attempt) => {
+      let count = 0;
+      return textFor(pattern, () =>
+        hashOf(at.seed, at.table, at.world, at.row, at.turn, attempt, (count += 1)),
+      );
+    }).filter((text) => text !== undefined),
+  );
+}
+
+const FORMS: Readonly<Record<string, RegExp>> = {
+  date: /^\d{4}-\d\d-\d\d$/,
+  timestamp: /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d/,
+  timestamptz: /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d/,
+  time: /^\d\d:\d\d/,
+  uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i,
+  interval: /^-?\d+ \w+|^\d\d:\d\d:\d\d/,
+  inet: /^[\d.]+(\/\d+)?$/,
+  bool: /^(true|false)$/,
+};
+
+function readable(text: string, type: Type): boolean {
+  if (type.kind === 'e') return type.labels.includes(text);
+  return FORMS[type.name]?.test(text) ?? false;
+}

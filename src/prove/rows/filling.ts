@@ -1,0 +1,183 @@
+// The state of filling a copy: what was made so far, and how to ask the server.
+import type { Client } from 'pg';
+import type { CatalogueQuery } from '../../define/trait.ts';
+import { close, connect } from '../../server/index.ts';
+import { ident, qualified } from '../../sql.ts';
+import type { Catalogue, Table, Type } from './catalogue.ts';
+import type { Owners } from './owners.ts';
+import type { Row } from './population.ts';
+
+/** A row that was inserted. */
+export interface Made extends Row {
+  readonly table: string;
+  readonly world: number;
+  /** Where it lies right now. */
+  readonly at: { readonly partition: string; readonly tuple: string };
+}
+
+/** What {@link Filling} starts from. */
+export interface FillingOptions {
+  readonly url: string;
+  readonly catalogue: Catalogue;
+  readonly owners: Owners;
+  readonly seed: number;
+  /** By world; the first is for rows that are nobody's. */
+  readonly markers: readonly string[];
+}
+
+/** Everything the steps of filling share. One session, each INSERT its own transaction. */
+export class Filling {
+  readonly catalogue: Catalogue;
+  readonly types: ReadonlyMap<number, Type>;
+  readonly owners: Owners;
+  readonly seed: number;
+  readonly markers: readonly string[];
+  readonly #client: Client;
+  readonly #path: string;
+  readonly #rows = new Map<string, Map<number, Made[]>>();
+  readonly #names = new Map<string, string>();
+  readonly #defaults = new Map<string, ReadonlyMap<string, string>>();
+
+  private constructor(options: FillingOptions, client: Client, path: string) {
+    this.catalogue = options.catalogue;
+    this.types = options.catalogue.types;
+    this.owners = options.owners;
+    this.seed = options.seed;
+    this.markers = options.markers;
+    this.#client = client;
+    this.#path = path;
+  }
+
+  /** Opens the session. */
+  static async open(options: FillingOptions): Promise<Filling> {
+    const client = await connect(options.url, { applicationName: 'holdfast rows' });
+    await client.query(
+      "SET synchronous_commit = off; SET jit = off; SET DateStyle = 'ISO'; SET TimeZone = 'UTC'",
+    );
+    const { rows } = await client.query<{ path: string }>(
+      `SELECT pg_catalog.current_setting('search_path') AS path`,
+    );
+    return new Filling(options, client, rows[0]?.path ?? '');
+  }
+
+  async end(): Promise<void> {
+    await close(this.#client);
+  }
+
+  /** Runs a statement outside a transaction. */
+  ask: CatalogueQuery = async <Row extends object>(sql: string, values: readonly unknown[] = []) =>
+    (await this.#client.query(sql, [...values])).rows as Row[];
+
+  /**
+   * Makes the session one of a world, on a path that finds what the table's triggers call by bare name.
+   * @param path the table's schema
+   */
+  async enter(world: number, path: string): Promise<void> {
+    const settings = [...this.owners.settings].map(([setting, number]) => [
+      setting,
+      this.nameOf(number, world) ?? '',
+    ]);
+    const all = [
+      ...settings,
+      ['search_path', this.#path === '' ? ident(path) : `${this.#path}, ${ident(path)}`],
+    ];
+    await this.ask(
+      `SELECT pg_catalog.set_config(s.name, s.value, false)
+       FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) AS s (name, value)`,
+      [all.map(([name]) => name), all.map(([, value]) => value)],
+    );
+  }
+
+  /** The name of a world's owner in a class, once it is known. */
+  nameOf(number: number, world: number): string | undefined {
+    return this.#names.get(`${number} ${world}`);
+  }
+
+  bear(number: number, world: number, name: string): string {
+    this.#names.set(`${number} ${world}`, name);
+    return name;
+  }
+
+  /** Rows that a row of a world may refer to: the world's, and those that are nobody's. */
+  rowsFor(table: string, world: number): readonly Made[] {
+    const rows = this.#rows.get(table);
+    const own = rows?.get(world) ?? [];
+    return this.owners.owned.has(table) || world === 0 ? own : (rows?.get(0) ?? []);
+  }
+
+  /** Every row of a table that was made. */
+  all(table: string): readonly Made[] {
+    return [...(this.#rows.get(table)?.values() ?? [])].flat();
+  }
+
+  keep(row: Made): void {
+    const rows = this.#rows.get(row.table) ?? new Map<number, Made[]>();
+    this.#rows.set(row.table, rows);
+    const list = rows.get(row.world) ?? [];
+    rows.set(row.world, list);
+    list.push(row);
+    const table = this.catalogue.tables.find(({ id }) => id === row.table);
+    for (const column of table?.columns ?? []) {
+      const number = this.owners.classOf(row.table, column.name);
+      const value = row.values[column.name];
+      if (
+        number !== undefined &&
+        row.world > 0 &&
+        value != null &&
+        this.nameOf(number, row.world) === undefined
+      ) {
+        this.bear(number, row.world, value);
+      }
+    }
+  }
+
+  replace(old: Made, row: Made): void {
+    const list = this.#rows.get(old.table)?.get(old.world);
+    const at = list?.indexOf(old) ?? -1;
+    if (list !== undefined && at >= 0) list[at] = row;
+  }
+
+  forget(row: Made): void {
+    const list = this.#rows.get(row.table)?.get(row.world);
+    const at = list?.indexOf(row) ?? -1;
+    if (list !== undefined && at >= 0) list.splice(at, 1);
+  }
+
+  /** What the defaults of a table's columns are, those that number rows left out. */
+  async defaultsOf(table: Table): Promise<ReadonlyMap<string, string>> {
+    const known = this.#defaults.get(table.id);
+    if (known !== undefined) return known;
+    const found = new Map<string, string>();
+    for (const column of table.columns) {
+      if (column.default === null || column.counts) continue;
+      const rows = await this.ask<{ value: string | null }>(
+        `SELECT (${column.default})::${column.sql}::pg_catalog.text AS value`,
+      ).catch(() => []);
+      const value = rows[0]?.value;
+      if (value != null) found.set(column.name, value);
+    }
+    this.#defaults.set(table.id, found);
+    return found;
+  }
+
+  /** How the whole of a row comes back, and where it lies. */
+  returning(table: Table): string {
+    const columns = table.columns.map(({ name }) => `${ident(name)}::pg_catalog.text AS ${ident(name)}`);
+    return [
+      'tableoid::pg_catalog.regclass::pg_catalog.text AS "hf partition", ctid::pg_catalog.text AS "hf tuple"',
+      ...columns,
+    ].join(', ');
+  }
+
+  /** A row as `returning` gave it. */
+  made(table: Table, world: number, row: Readonly<Record<string, string | null>>): Made {
+    const { 'hf partition': partition, 'hf tuple': tuple, ...values } = row;
+    return {
+      table: table.id,
+      of: table.of,
+      world,
+      values,
+      at: { partition: partition ?? qualified(table.of), tuple: tuple ?? '' },
+    };
+  }
+}

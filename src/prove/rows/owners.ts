@@ -1,0 +1,223 @@
+// Which columns say whose a row is, and which tables are somebody's.
+import type { RelationName } from '../../define/model.ts';
+import type { Boundary } from '../../define/proof.ts';
+import type { Catalogue, Table } from './catalogue.ts';
+
+/** What is known of ownership before any row is made. */
+export interface Owners {
+  /** Columns that hold an owner's name, `table id` + `column` → its class: all columns of a class hold the same value. */
+  readonly classOf: (table: string, column: string) => number | undefined;
+  /** The class each setting is compared with. */
+  readonly settings: ReadonlyMap<string, number>;
+  /** Tables whose rows are somebody's. */
+  readonly owned: ReadonlySet<string>;
+  /** The column where a class's values are born: the key that others refer to. */
+  readonly sources: ReadonlyMap<number, { readonly table: string; readonly column: string }>;
+}
+
+const idOf = (of: RelationName): string => `${of.schema}.${of.name}`;
+const keyOf = (table: string, column: string): string => `${table}\n${column}`;
+
+/**
+ * Finds the columns that hold owners' names: those of the boundaries, what they refer to, what refers to the same, and
+ * columns of the same name and type elsewhere, since a table that nobody protects has its owner's column all the same.
+ */
+export function findOwners(catalogue: Catalogue, boundaries: readonly Boundary[]): Owners {
+  const classes = new Classes();
+  const shared = new Set(boundaries.flatMap((boundary) => boundary.shared.map(({ of }) => idOf(of))));
+  const tables = new Map(catalogue.tables.map((table) => [table.id, table]));
+  const named = new Map<string, string>();
+  for (const boundary of boundaries) joinBoundary(boundary, { tables, classes, named });
+  joinReferences(catalogue.tables, classes);
+  joinNamesakes(catalogue.tables, { classes, named, shared });
+  joinReferences(catalogue.tables, classes);
+  const settings = settingClasses(boundaries, { tables: catalogue.tables, classes });
+  const classOf = (table: string, column: string): number | undefined => classes.of(keyOf(table, column));
+  return {
+    classOf,
+    settings,
+    owned: ownedTables(catalogue.tables, classOf, shared),
+    sources: sourcesOf(catalogue.tables, classOf),
+  };
+}
+
+/** Disjoint sets of columns. */
+class Classes {
+  readonly #numbers = new Map<string, number>();
+  #next = 0;
+
+  of(key: string): number | undefined {
+    return this.#numbers.get(key);
+  }
+
+  add(key: string): number {
+    const known = this.#numbers.get(key);
+    if (known !== undefined) return known;
+    this.#next += 1;
+    this.#numbers.set(key, this.#next);
+    return this.#next;
+  }
+
+  join(one: string, other: string): void {
+    const a = this.add(one);
+    const b = this.add(other);
+    if (a === b) return;
+    for (const [key, number] of this.#numbers) if (number === b) this.#numbers.set(key, a);
+  }
+}
+
+interface Joining {
+  readonly tables: ReadonlyMap<string, Table>;
+  readonly classes: Classes;
+  /** Column name and type → a column of a boundary. */
+  readonly named: Map<string, string>;
+}
+
+/** Columns of one boundary that have one name, or lead to one key, hold the same owners. */
+function joinBoundary(boundary: Boundary, { tables, classes, named }: Joining): void {
+  for (const { of, column } of boundary.tables) {
+    const table = tables.get(idOf(of));
+    const found = table?.columns.find(({ name }) => name === column);
+    if (table === undefined || found === undefined) continue;
+    const key = keyOf(table.id, column);
+    classes.add(key);
+    if (isOwnKey(table, column)) continue;
+    const name = `${column}\n${found.type}`;
+    const namesake = named.get(name);
+    if (namesake === undefined) named.set(name, key);
+    else classes.join(namesake, key);
+  }
+}
+
+/** `tenants.id`: its name says nothing about other tables' columns. */
+function isOwnKey(table: Table, column: string): boolean {
+  return table.keys.some((key) => key.columns?.length === 1 && key.columns[0] === column);
+}
+
+interface Link {
+  readonly table: string;
+  readonly column: string;
+  readonly to: string;
+  readonly toColumn: string;
+}
+
+/** Every column that refers to another. */
+function linksOf(tables: readonly Table[]): readonly Link[] {
+  return tables.flatMap((table) =>
+    table.references.flatMap(({ columns, to, toColumns }) =>
+      columns.map((column, at) => ({ table: table.id, column, to, toColumn: toColumns[at] ?? '' })),
+    ),
+  );
+}
+
+/** What an owner's column refers to is one too. What else refers there (who wrote it) is none by that alone. */
+function joinReferences(tables: readonly Table[], classes: Classes): void {
+  const links = linksOf(tables);
+  for (let changed = true; changed;) {
+    changed = false;
+    for (const { table, column, to, toColumn } of links) {
+      const from = keyOf(table, column);
+      const target = keyOf(to, toColumn);
+      if (classes.of(from) === undefined || classes.of(from) === classes.of(target)) continue;
+      classes.join(from, target);
+      changed = true;
+    }
+  }
+}
+
+function joinNamesakes(
+  tables: readonly Table[],
+  {
+    classes,
+    named,
+    shared,
+  }: { classes: Classes; named: ReadonlyMap<string, string>; shared: ReadonlySet<string> },
+): void {
+  for (const table of tables.filter(({ id }) => !shared.has(id))) {
+    for (const column of table.columns) {
+      const known = named.get(`${column.name}\n${column.type}`);
+      if (known !== undefined) classes.join(known, keyOf(table.id, column.name));
+    }
+  }
+}
+
+/** The class most of a boundary's tables are in; without any, the key of the table that the setting's name says. */
+function settingClasses(
+  boundaries: readonly Boundary[],
+  given: { readonly tables: readonly Table[]; readonly classes: Classes },
+): ReadonlyMap<string, number> {
+  const settings = new Map<string, number>();
+  for (const boundary of boundaries) {
+    const counts = new Map<number, number>();
+    for (const { of, column } of boundary.tables) {
+      const found = given.classes.of(keyOf(idOf(of), column));
+      if (found !== undefined) counts.set(found, (counts.get(found) ?? 0) + 1);
+    }
+    const byName = namedBy(boundary.setting, given.tables);
+    const fitting = byName === undefined ? undefined : given.classes.of(byName);
+    const [most] = [...counts].sort((a, b) => b[1] - a[1])[0] ?? [];
+    const chosen = fitting !== undefined && counts.has(fitting) ? fitting : most;
+    if (chosen !== undefined) settings.set(boundary.setting, chosen);
+    else if (byName !== undefined) settings.set(boundary.setting, given.classes.add(byName));
+  }
+  return settings;
+}
+
+/** `app.current_user_id` speaks of the key of `users`. */
+function namedBy(setting: string, tables: readonly Table[]): string | undefined {
+  const word = (setting.split('.').at(-1) ?? '')
+    .replace(/^current_?/, '')
+    .replace(/_?(id|uuid|key|ref)$/, '');
+  if (word === '') return undefined;
+  const names = [word, `${word}s`, `${word}es`, word.replace(/y$/, 'ies')];
+  const table = names
+    .map((name) => tables.find(({ of }) => of.name === name))
+    .find((found) => found !== undefined);
+  const primary = table?.keys.find((key) => key.primary)?.columns;
+  return table === undefined || primary?.length !== 1 ? undefined : keyOf(table.id, primary[0] ?? '');
+}
+
+/** A table is somebody's when it has an owner's column or refers to a table that is. */
+function ownedTables(
+  tables: readonly Table[],
+  classOf: Owners['classOf'],
+  shared: ReadonlySet<string>,
+): ReadonlySet<string> {
+  const owned = new Set(
+    tables
+      .filter(
+        (table) =>
+          !shared.has(table.id) && table.columns.some(({ name }) => classOf(table.id, name) !== undefined),
+      )
+      .map(({ id }) => id),
+  );
+  for (let size = -1; size !== owned.size;) {
+    size = owned.size;
+    for (const table of tables) {
+      if (!shared.has(table.id) && table.references.some(({ to }) => owned.has(to))) owned.add(table.id);
+    }
+  }
+  return owned;
+}
+
+function sourcesOf(
+  tables: readonly Table[],
+  classOf: Owners['classOf'],
+): ReadonlyMap<number, { readonly table: string; readonly column: string }> {
+  const sources = new Map<number, { table: string; column: string }>();
+  const links = linksOf(tables);
+  for (const { table, column, to, toColumn } of links) {
+    const number = classOf(table, column);
+    if (number === undefined || classOf(to, toColumn) !== number) continue;
+    const refers = links.some((link) => link.table === to && link.column === toColumn);
+    if (!refers) sources.set(number, { table: to, column: toColumn });
+  }
+  for (const table of tables) {
+    for (const { name } of table.columns) {
+      const number = classOf(table.id, name);
+      if (number !== undefined && isOwnKey(table, name) && !sources.has(number))
+        sources.set(number, { table: table.id, column: name });
+    }
+  }
+  return sources;
+}
