@@ -120,6 +120,8 @@ function outDraft(key: Constraint, { table, parent, refusing }: Out): Draft {
     advice:
       'Keep the value as a plain pseudonym. Where the parent is never deleted either, say so as accepted.',
     ...(refusing === undefined ? {} : { severity: 'error' as const }),
+    // Old partitions leave whole, and the parent's rows can go after them.
+    ...(refusing === undefined && table.kind === 'p' ? { severity: 'info' as const } : {}),
   };
 }
 
