@@ -1,0 +1,185 @@
+// Attacks through functions: called with one's own and another owner's values, and with objects planted in their path.
+import { ident, literal, qualified } from '../../../sql.ts';
+import type { World } from '../../rows/index.ts';
+import type { Seen } from '../attacker.ts';
+import { changesToOthers } from '../inspector.ts';
+import type { Routine } from '../objects.ts';
+import { attempt, settingNames, settingsOf, stateOf, type Crew, type Stage } from '../stage.ts';
+
+/** How a function is called in the matrix. */
+export function routineLabel(routine: Routine): string {
+  return routine.signature;
+}
+
+/** Calls every function that a role may execute, with its own values and with another owner's. */
+export async function attackFunctions(stage: Stage): Promise<void> {
+  for (const routine of stage.routines.filter((one) => !one.trigger)) {
+    stage.checkpoint();
+    for (const crew of stage.crews) {
+      if (!routine.executors.includes(crew.role)) {
+        stage.board.tried(routineLabel(routine), 'call');
+        continue;
+      }
+      for (const viewer of stage.viewers) await callAs({ stage, crew, routine }, viewer);
+    }
+  }
+}
+
+/** One function, one role. */
+export interface Call {
+  readonly stage: Stage;
+  readonly crew: Crew;
+  readonly routine: Routine;
+}
+
+async function callAs(call: Call, viewer: World): Promise<void> {
+  const { stage, crew, routine } = call;
+  const victim = stage.population.worlds.find((world) => world !== viewer);
+  if (victim === undefined) return;
+  for (const given of [
+    ...argumentsFrom(stage, { routine, world: victim }),
+    ...argumentsFrom(stage, { routine, world: viewer }),
+  ]) {
+    const statement = callSql(routine, given);
+    const settings = settingsOf(stage, viewer);
+    const sent = [...given.filter((value) => value !== null), ...Object.values(settings)];
+    const seen = await attempt(stage, {
+      object: routineLabel(routine),
+      attack: 'call',
+      crew,
+      state: stateOf(viewer),
+      settings,
+      statements: [statement],
+      judge: async (seen) => {
+        const said = shownBy(stage, { seen, viewer, sent });
+        if (said !== undefined || seen.error !== undefined) return said;
+        return changesToOthers(stage, { role: crew.role, settings, statements: [statement], viewer });
+      },
+    });
+    if (given.length <= 1 && seen.error === undefined) await leftBehind(call, { statement, victim });
+  }
+}
+
+/** A value of another owner's row that the session did not send itself. */
+function shownBy(
+  stage: Stage,
+  { seen, viewer, sent }: { seen: Seen; viewer: World; sent: readonly string[] },
+): string | undefined {
+  for (const result of seen.results) {
+    for (const target of stage.targets) {
+      const names = new Set(target.columns.map((column) => column.name));
+      const alike = result.columns.length > 1 && result.columns.every((name) => names.has(name));
+      const said =
+        alike && target.kind !== 'v' ? stage.witness.inTable(target.root, result, viewer) : undefined;
+      if (said !== undefined) return said;
+    }
+  }
+  return stage.witness.inSeen(seen, { viewer, given: sent });
+}
+
+/** A function that sets the owner for the whole session leaves it to whoever uses the connection next. */
+async function leftBehind(
+  { stage, crew, routine }: Call,
+  by: { statement: string; victim: World },
+): Promise<void> {
+  if (!/set_config|\bSET\s+(SESSION\s+)?[a-z]/i.test(routine.body)) return;
+  const names = settingNames(stage.boundaries);
+  if (!names.some((name) => routine.body.includes(name))) return;
+  const read = names.map((name) => `pg_catalog.current_setting(${literal(name)}, true)`).join(', ');
+  stage.board.tried(routineLabel(routine), 'next request');
+  await crew.session.run(`BEGIN; ${by.statement}; COMMIT`);
+  const seen = await crew.session.run(`SELECT ${read}`);
+  await crew.session.run(names.map((name) => `RESET ${name.split('.').map(ident).join('.')}`).join('; '));
+  const left = seen.results[0]?.rows[0]?.find((value) => value !== null && value !== '');
+  if (left === undefined || left === null) return;
+  stage.board.cross({
+    object: routineLabel(routine),
+    attack: 'next request',
+    role: crew.role,
+    state: 'after a transaction of another request on the same connection',
+    sql: [`-- logged in as ${crew.role}`, 'BEGIN;', `${by.statement};`, 'COMMIT;', `SELECT ${read};`].join(
+      '\n',
+    ),
+    said: `the next request works for ${left}: the setting outlived its transaction`,
+  });
+}
+
+/** CALL or SELECT with values as untyped literals cast to the parameter's type. */
+export function callSql(routine: Routine, given: readonly (string | null)[]): string {
+  const list = given.map((value, at) => {
+    const type = routine.arguments[at]?.type ?? 'text';
+    return value === null ? `NULL::${type}` : `${literal(value)}::${type}`;
+  });
+  const call = `${qualified(routine)}(${list.join(', ')})`;
+  return routine.kind === 'p' ? `CALL ${call}` : `SELECT * FROM ${call} AS called`;
+}
+
+const MOST_TRIES = 4;
+
+/**
+ * Values of an owner for a function's parameters: the owner's own setting for one named like an owner column, the column
+ * of the same name without prefix, a key of the table that the name speaks of, else any value of that type.
+ */
+export function argumentsFrom(
+  stage: Stage,
+  { routine, world }: { routine: Routine; world: World },
+): readonly (readonly (string | null)[])[] {
+  const lists = routine.arguments.map(({ name, type }) => valuesFor(stage, { name, type, world }));
+  if (lists.length === 0) return [[]];
+  const longest = Math.min(MOST_TRIES, Math.max(...lists.map((list) => list.length), 1));
+  return Array.from({ length: longest }, (_, at) =>
+    lists.map((list) => list[at % Math.max(1, list.length)] ?? null),
+  );
+}
+
+function valuesFor(
+  stage: Stage,
+  { name, type, world }: { name: string; type: string; world: World },
+): readonly (string | null)[] {
+  const bare = name.replace(/^(p|in|arg|v|_)_?/i, '').toLowerCase() || name.toLowerCase();
+  const owners = stage.boundaries.flatMap((one) =>
+    one.tables.some(({ column }) => [name, bare, `${bare}_id`].includes(column)) || bare.includes(one.name)
+      ? [world.settings[one.setting] ?? null]
+      : [],
+  );
+  const found: { value: string; weight: number }[] = [];
+  for (const target of stage.targets) {
+    if (target.partition || !['r', 'p'].includes(target.kind)) continue;
+    const row = stage.witness.rowsOf(target, world)[0];
+    for (const column of row === undefined ? [] : target.columns) {
+      const value = row?.values[column.name];
+      if (value == null || !fits(column.type, type)) continue;
+      const singular = target.name.replace(/s$/, '');
+      const weight =
+        (column.name === name || column.name === bare ? 4 : 0) +
+        (target.primaryKey.includes(column.name) && [`${singular}_id`, singular].includes(bare) ? 5 : 0) +
+        (target.primaryKey.includes(column.name) ? 1 : 0);
+      found.push({ value, weight });
+    }
+  }
+  found.sort((left, right) => right.weight - left.weight);
+  const all = [...owners.filter((value) => value !== null), ...found.map(({ value }) => value)];
+  if (all.length > 0) return [...new Set(all)].slice(0, MOST_TRIES);
+  return [DEFAULTS.get(type) ?? null];
+}
+
+const DEFAULTS: ReadonlyMap<string, string> = new Map([
+  ['integer', '1'],
+  ['bigint', '1'],
+  ['smallint', '1'],
+  ['boolean', 'true'],
+  ['text', '%'],
+  ['character varying', '%'],
+]);
+
+const NUMBERS = new Set(['smallint', 'integer', 'bigint', 'numeric']);
+
+/** Types alike enough that a value of the one reads as the other. */
+function fits(column: string, parameter: string): boolean {
+  const [left, right] = [plain(column), plain(parameter)];
+  return left === right || (NUMBERS.has(left) && NUMBERS.has(right));
+}
+
+function plain(type: string): string {
+  return type.replace(/\(.*\)/, '').replace(/^(character varying|text)$/, 'text');
+}

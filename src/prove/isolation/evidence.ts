@@ -1,0 +1,99 @@
+// The attacks' outcome as evidence: a verdict, the matrix, each way across with its statements.
+import type { Evidence, Section, Verdict } from '../evidence.ts';
+import type { Cell, Isolation } from './result.ts';
+
+/** Isolation as evidence. `not shown` where nobody's rows, or no application role, could be found or made. */
+export function isolationEvidence(isolation: Isolation): Evidence {
+  const { cells, crossings, objects, roles, tried, empty, durationMs } = isolation;
+  const crossed = cells.filter((cell) => cell.outcome === 'crossed').length;
+  return {
+    proof: 'isolation',
+    verdict: verdictOf(isolation),
+    line: lineOf(isolation),
+    figures: {
+      attempts: tried,
+      objects: objects.length,
+      roles: roles.length,
+      cells_held: count(cells, 'held'),
+      cells_crossed: crossed,
+      cells_told: count(cells, 'told'),
+      crossings: crossings.length,
+      tables_without_rows: empty.length,
+    },
+    sections: sectionsOf(isolation),
+    durationMs,
+  };
+}
+
+function verdictOf({ cells, tried }: Isolation): Verdict {
+  if (cells.some((cell) => cell.outcome === 'crossed')) return 'broken';
+  return tried === 0 ? 'not shown' : 'held';
+}
+
+function lineOf({ cells, tried, roles, objects, boundaries }: Isolation): string {
+  if (boundaries.length === 0) return 'not shown: nothing says whose the rows are';
+  if (roles.length === 0) return 'not shown: there is no role that an application works as';
+  if (tried === 0) return 'not shown: no rows could be made for two owners';
+  const by = `${tried.toLocaleString('en')} attacks by ${roles.length} ${roles.length === 1 ? 'role' : 'roles'} on ${objects.length} objects`;
+  const crossed = cells.filter((cell) => cell.outcome === 'crossed');
+  if (crossed.length === 0) return `${by}: none crossed`;
+  const names = [...new Set(crossed.map((cell) => cell.object))];
+  return `${by}: crossed at ${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`;
+}
+
+function sectionsOf(isolation: Isolation): Section[] {
+  const { boundaries, said, crossings, told, empty, left, notes } = isolation;
+  const lines = [
+    ...boundaries.map(
+      (one) =>
+        `Between one ${one.name} and another: setting ${one.setting}, ${one.tables.length} tables, roles ${one.roles.join(', ') || 'none'}.`,
+    ),
+    ...said,
+  ];
+  const sections: Section[] = [
+    { kind: 'text', title: 'Whose rows are whose', lines: lines.length === 0 ? ['Nothing says.'] : lines },
+    matrixOf(isolation),
+    ...crossings.map((one): Section => ({
+      kind: 'statement',
+      title: `${one.object}: ${one.attack}, as ${one.role}, ${one.state}`,
+      sql: one.sql,
+      said: one.said,
+    })),
+  ];
+  if (told.length > 0) {
+    sections.push({
+      kind: 'table',
+      title: 'To know',
+      columns: [{ name: 'severity' }, { name: 'object' }, { name: 'what' }, { name: 'what to do' }],
+      rows: told.map((one) => ({ cells: [one.severity, one.subject, one.what, one.fix] })),
+    });
+  }
+  const missing = [
+    ...empty.map((one) => `${one.of.schema}.${one.of.name} has no row: ${one.why}`),
+    ...left.map((one) => `${one.subject}: ${one.why}`),
+    ...notes.map((one) => `${one.of.schema}.${one.of.name}: ${one.what}`),
+  ];
+  if (missing.length > 0) sections.push({ kind: 'text', title: 'Not as on the server', lines: missing });
+  return sections;
+}
+
+function matrixOf({ objects, attacks, cells }: Isolation): Section {
+  const used = attacks.filter((attack) =>
+    cells.some((cell) => cell.attack === attack && cell.outcome !== 'none'),
+  );
+  return {
+    kind: 'matrix',
+    title: 'Objects by attacks',
+    columns: used,
+    rows: objects.map((name) => ({
+      name,
+      cells: used.map(
+        (attack) => cells.find((cell) => cell.object === name && cell.attack === attack)?.outcome ?? 'none',
+      ),
+    })),
+  };
+}
+
+function count(cells: readonly Cell[], outcome: Cell['outcome']): number {
+  return cells.filter((cell) => cell.outcome === outcome).length;
+}

@@ -1,0 +1,136 @@
+// Attacks the line between owners on a copy of a database with synthetic rows, and says for each attempt what it gave.
+import type { Boundary } from '../../define/proof.ts';
+import { HoldfastError } from '../../error.ts';
+import { label } from '../../define/model.ts';
+import { guessBoundaries, type Guess } from '../boundary/index.ts';
+import { withCopy, type Copy } from '../copy/index.ts';
+import { populate, type Population } from '../rows/index.ts';
+import { attackFunctions, routineLabel } from './attacks/functions.ts';
+import { attackByPlanting } from './attacks/planted.ts';
+import { attackReads } from './attacks/read.ts';
+import { attackStanding, DATABASE, sequencesOf } from './attacks/standing.ts';
+import { attackWrites } from './attacks/write.ts';
+import { ATTACKS, Board } from './board.ts';
+import { fillPartitions } from './fill.ts';
+import { readRoutines, readTargets } from './objects.ts';
+import type { Isolation, IsolationOptions } from './result.ts';
+import { withStage, type Stage } from './stage.ts';
+import { tellStanding } from './tell.ts';
+
+const WORLDS = 2;
+
+/**
+ * Attacks isolation. The target is only read; the attempts run on a copy of its structure with rows of two owners, each
+ * as the role's own login, each in a transaction that is rolled back. What is refused for want of a right has held.
+ * @throws HoldfastError what {@link withCopy} throws; HF_ABORTED when `signal` was aborted
+ */
+export async function proveIsolation(options: IsolationOptions): Promise<Isolation> {
+  const started = performance.now();
+  const { url, scratchUrl, now, signal, onProgress } = options;
+  return withCopy(
+    {
+      url,
+      now,
+      ...(scratchUrl === undefined ? {} : { scratchUrl }),
+      ...(signal === undefined ? {} : { signal }),
+      ...(onProgress === undefined ? {} : { onProgress }),
+    },
+    async (copy) => {
+      const { boundaries, said } = await linesOf(copy, options);
+      const result = await attackCopy({ copy, boundaries, options });
+      return { ...result, said, durationMs: Math.round(performance.now() - started) };
+    },
+  );
+}
+
+async function linesOf(copy: Copy, { boundaries, hints }: IsolationOptions): Promise<Guess> {
+  if (boundaries !== undefined && boundaries.length > 0) return { boundaries, said: [] };
+  return guessBoundaries(copy.query, hints);
+}
+
+/** A copy, and what is known of it. */
+export interface CopyAttack {
+  readonly copy: Copy;
+  readonly boundaries: readonly Boundary[];
+  readonly options: Pick<IsolationOptions, 'seed' | 'signal' | 'onProgress'>;
+}
+
+async function attackCopy({
+  copy,
+  boundaries,
+  options,
+}: CopyAttack): Promise<Omit<Isolation, 'said' | 'durationMs'>> {
+  const roles = await presentRoles(copy, [...new Set(boundaries.flatMap((one) => one.roles))]);
+  const nothing: Population = { worlds: [], empty: [], shared: [], notes: [] };
+  const population =
+    boundaries.length === 0
+      ? nothing
+      : await populate(copy, {
+          boundaries,
+          worlds: WORLDS,
+          seed: options.seed ?? 1,
+          ...(options.signal === undefined ? {} : { signal: options.signal }),
+        });
+  const objects = await objectsOf(copy);
+  const board = new Board(objects);
+  const checkpoint = (): void => {
+    if (options.signal?.aborted === true) throw aborted();
+    options.onProgress?.({ proof: 'isolation', doing: 'attacking', done: board.attempts });
+  };
+  if (population.worlds.length >= 2 && roles.length > 0)
+    await withStage({ copy, boundaries, population, board, checkpoint, roles }, attackAll);
+  return {
+    boundaries,
+    roles,
+    attacks: ATTACKS,
+    objects,
+    cells: board.cells(),
+    crossings: board.crossings,
+    told: board.told,
+    empty: population.empty,
+    left: copy.left,
+    notes: population.notes,
+    tried: board.attempts,
+    versionNumber: copy.versionNumber,
+  };
+}
+
+async function attackAll(stage: Stage): Promise<void> {
+  await fillPartitions(stage);
+  await stage.copy.pool.query('ANALYZE');
+  await attackReads(stage);
+  await attackWrites(stage);
+  await attackFunctions(stage);
+  await attackByPlanting(stage);
+  await attackStanding(stage);
+  await tellStanding(stage);
+}
+
+async function objectsOf(copy: Copy): Promise<string[]> {
+  const targets = await readTargets(copy.query);
+  const routines = await readRoutines(copy.query, []);
+  const sequences = await sequencesOf({ copy });
+  return [
+    ...targets.map(label),
+    ...routines.filter((one) => !one.trigger).map(routineLabel),
+    ...sequences.map((one) => `sequence ${label(one)}`),
+    DATABASE,
+  ];
+}
+
+async function presentRoles(copy: Copy, roles: readonly string[]): Promise<readonly string[]> {
+  const rows = await copy.query<{ name: string }>(
+    'SELECT rolname::pg_catalog.text AS name FROM pg_catalog.pg_roles WHERE rolname = ANY ($1)',
+    [roles],
+  );
+  return roles.filter((role) => rows.some((row) => row.name === role));
+}
+
+function aborted(): HoldfastError {
+  return new HoldfastError({
+    code: 'HF_ABORTED',
+    subject: 'the proof of isolation',
+    what: 'it was stopped before its end; nothing is shown.',
+    fix: 'Run it again.',
+  });
+}
