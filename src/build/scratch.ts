@@ -94,8 +94,11 @@ export async function withScratch<T>(
 
 /** Throws HF_INTERRUPTED when the signal has aborted. */
 export function refuseAborted(signal: AbortSignal | undefined, cause?: unknown): void {
-  if (signal?.aborted !== true) return;
-  throw new HoldfastError({
+  if (signal?.aborted === true) throw interrupted(cause);
+}
+
+function interrupted(cause?: unknown): HoldfastError {
+  return new HoldfastError({
     code: 'HF_INTERRUPTED',
     subject: 'the plan',
     what: 'it was stopped before it was finished; the database was not changed.',
@@ -238,6 +241,8 @@ class Bench implements ScratchServer {
 
   make = async (): Promise<Scratch> => {
     const name = `${PREFIX}${await this.#session()}_${randomBytes(4).toString('hex')}`;
+    // What is made once all are being dropped would be dropped by nobody.
+    if (this.#dropping !== undefined) throw interrupted();
     const url = withDatabase(this.#place.url, name);
     const scratch = {
       name,

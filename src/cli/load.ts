@@ -51,6 +51,11 @@ export async function loadDefinition(path: string | undefined, cwd: string): Pro
   return { definition, file, baseDir: dirname(file) };
 }
 
+/** Whether a folder has a definition under one of the names that are looked for. */
+export function hasDefinition(cwd: string): boolean {
+  return DEFAULT_FILES.some((name) => existsSync(resolve(cwd, name)));
+}
+
 function findFile(path: string | undefined, cwd: string): string {
   const candidates = (path === undefined ? DEFAULT_FILES : [path]).map((name) => resolve(cwd, name));
   const file = candidates.find((candidate) => existsSync(candidate));

@@ -80,3 +80,9 @@ export interface ProofProgress {
   /** How many there are, where that is known. */
   readonly of?: number;
 }
+
+/** The verdict over several proofs: the worst of theirs, `broken` before all; `not shown` where there is none. */
+export function overall(found: readonly Evidence[]): Verdict {
+  const order: readonly Verdict[] = ['broken', 'not shown', 'noisy', 'held'];
+  return order.find((verdict) => found.some((one) => one.verdict === verdict)) ?? 'not shown';
+}

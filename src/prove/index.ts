@@ -1,5 +1,10 @@
 // Public surface of holdfast/prove: what shows that a promise holds on a real server, and what was seen.
 export type * from './evidence.ts';
+export { applicationRoles, guessBoundaries, settingsRead } from './boundary/index.ts';
+export type { ApplicationRole, BoundaryHints, Guess, SettingRead } from './boundary/index.ts';
+export { overall } from './evidence.ts';
+export { visible, visibleLines } from './visible.ts';
+export { page, type PageOptions } from './page/index.ts';
 export {
   proofs,
   recordDefaults,
@@ -12,6 +17,15 @@ export {
   type Standing,
 } from './record.ts';
 export { proveStructure, structureEvidence, type Structure, type StructureOptions } from './structure.ts';
+export {
+  findTraps,
+  trapsDefaults,
+  trapsEvidence,
+  type Finding,
+  type Severity,
+  type Traps,
+  type TrapsOptions,
+} from './traps/index.ts';
 export { lapse, lapseDefaults, type LapseOptions } from './lapse/lapse.ts';
 export type { Failure } from './lapse/replay.ts';
 export { brokenLines, jobRows, relationRows, verdict, type JobFigures, type Lapse } from './lapse/report.ts';

@@ -38,11 +38,12 @@ export interface ProofRecord extends Standing {
   readonly startedAt: Date;
   readonly finishedAt: Date;
   readonly evidence: Evidence;
+  /** Its number in the ledger, where it is kept there; grows with every record. A text because it is a bigint. */
+  readonly record?: string;
 }
 
 /** A proof as the ledger has it. */
 export interface RecordedProof extends ProofRecord {
-  /** Grows with every record of a ledger; a text because it is a bigint. */
   readonly record: string;
   readonly definition: string;
   readonly byRole: string;

@@ -186,3 +186,16 @@ test('an error inside drops what was made; the target reads as before', async ({
   expect(await rolesLeft(db)).toEqual([]);
   expect(await catalogueDump(db.pool)).toEqual(before);
 });
+
+test('a database asked for after the work was stopped is not made', async ({ db }) => {
+  const stop = new AbortController();
+  const names: string[] = [];
+  const work = withScratch({ url: db.url, signal: stop.signal }, async (server) => {
+    names.push((await server.make()).name);
+    stop.abort();
+    names.push((await server.make()).name);
+  });
+  await expect(work).rejects.toMatchObject({ code: 'HF_INTERRUPTED' });
+  expect(names).toHaveLength(1);
+  expect(await db.query('SELECT FROM pg_database WHERE datname = ANY ($1)', [names])).toEqual([]);
+});

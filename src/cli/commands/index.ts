@@ -7,6 +7,7 @@ import { keepCommand } from './keep.ts';
 import { lapseCommand } from './lapse.ts';
 import { metricsCommand } from './metrics.ts';
 import { planCommand } from './plan.ts';
+import { proveCommand } from './prove.ts';
 import { rollbackCommand } from './rollback.ts';
 import { runCommand } from './run.ts';
 import { statusCommand } from './status.ts';
@@ -19,6 +20,7 @@ export const COMMANDS: readonly Command[] = [
   applyCommand,
   rollbackCommand,
   statusCommand,
+  proveCommand,
   keepCommand,
   runCommand,
   metricsCommand,

@@ -1,0 +1,101 @@
+// Every proof the command line knows, by the name it is called with: the one place that ties engines to words.
+import type { Boundary } from '../define/index.ts';
+import {
+  type Evidence,
+  findTraps,
+  guessBoundaries,
+  type ProofProgress,
+  proveStructure,
+  structureEvidence,
+  trapsEvidence,
+} from '../prove/index.ts';
+import { withClient } from '../server/index.ts';
+import type { Loaded } from './load.ts';
+import { scratchServer } from './target.ts';
+
+/** What is proved, and with what. */
+export interface Subject {
+  /** The database, password included: never printed. */
+  readonly url: string;
+  /** The definition; absent for a database that is known by its URL alone. */
+  readonly loaded?: Loaded;
+  /** Lines between owners that the definition declares; absent: they are guessed from the catalogue. */
+  readonly boundaries?: readonly Boundary[];
+  /** What a person says of a database without a definition. */
+  readonly hints: {
+    readonly column?: string;
+    readonly setting?: string;
+    readonly roles?: readonly string[];
+  };
+  /** Codes of checks, names of budgets: what of a proof is run; absent: all of it. */
+  readonly only?: readonly string[];
+  readonly now: Date;
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: ProofProgress) => void;
+}
+
+/** One proof. */
+export interface Proof {
+  readonly name: string;
+  /** Whether it can be run without a definition. */
+  readonly foreign: boolean;
+  /** Whether it is run when none is named. */
+  readonly applies: (subject: Subject) => boolean;
+  /** What of `only` speaks of this proof. */
+  readonly of: (only: string) => boolean;
+  readonly run: (subject: Subject) => Promise<Evidence>;
+}
+
+/** In the order they run: what takes seconds before what takes minutes. */
+export const PROOFS: readonly Proof[] = [
+  {
+    name: 'structure',
+    foreign: false,
+    applies: ({ loaded }) => loaded !== undefined,
+    of: () => false,
+    run: async ({ loaded, url, now, signal, onProgress }) => {
+      const { definition, baseDir } = loaded as Loaded;
+      const options = { definition, baseDir, url, now, signal, fallback: scratchServer, onProgress };
+      return structureEvidence(await proveStructure(options));
+    },
+  },
+  {
+    name: 'traps',
+    foreign: true,
+    applies: () => true,
+    of: isCode,
+    run: async (subject) => trapsEvidence(await findTraps(await trapsOptions(subject))),
+  },
+];
+
+function isCode(text: string): boolean {
+  return /^HT\d+$/.test(text);
+}
+
+async function trapsOptions(subject: Subject): Promise<Parameters<typeof findTraps>[0]> {
+  const { url, loaded, hints, now, signal, onProgress } = subject;
+  const boundaries = subject.boundaries ?? (await hinted(subject));
+  const only = subject.only?.filter(isCode) ?? [];
+  return {
+    url,
+    ...(boundaries !== undefined && { boundaries }),
+    ...(hints.roles !== undefined && { roles: hints.roles }),
+    ...(only.length > 0 && { only }),
+    accepted: loaded?.definition.proofs.accepted ?? [],
+    now,
+    signal,
+    onProgress,
+  };
+}
+
+/** Boundaries by what a person said; without a word of theirs the search guesses for itself. */
+async function hinted({ url, hints }: Subject): Promise<readonly Boundary[] | undefined> {
+  if (hints.column === undefined && hints.setting === undefined) return undefined;
+  return withClient(url, async (client) => {
+    const { boundaries } = await guessBoundaries(
+      async (sql, values = []) => (await client.query(sql, [...values])).rows,
+      hints,
+    );
+    return boundaries;
+  });
+}
