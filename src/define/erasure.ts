@@ -59,8 +59,12 @@ export interface ErasurePart {
   readonly mayGo?: (context: TaskContext, query: CatalogueQuery, rows: SubjectRows) => Promise<void>;
   /** How much it keeps of them elsewhere. Reads only. */
   readonly counts?: (context: TaskContext, rows: SubjectRows) => Promise<readonly ErasedPlace[]>;
-  /** Their copies elsewhere, for an export. Reads only. */
-  readonly rows?: (context: TaskContext, rows: SubjectRows) => AsyncGenerator<SubjectRow>;
+  /** Hands their copies elsewhere to `take`, one by one. Reads only. */
+  readonly copies?: (
+    context: TaskContext,
+    rows: SubjectRows,
+    take: (row: SubjectRow) => Promise<void>,
+  ) => Promise<void>;
   /** Erases what it keeps of them elsewhere; called after the table itself. @returns rows deleted or changed */
   readonly erase?: (context: TaskContext, rows: SubjectRows) => Promise<number>;
   /** Called once at the end with every relation that rows went from. @returns relations that it wrote to */

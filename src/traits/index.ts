@@ -1,4 +1,15 @@
 // The promises of this release. A trait is one folder; copying a folder and exporting it here adds one.
+export { erasure, erasureDefaults, erasersOf } from './erasure/index.ts';
+export type {
+  ErasedTable,
+  Eraser,
+  ErasingTrait,
+  ErasureOptions,
+  ErasureReport,
+  ErasureRequest,
+  ErasureSubject,
+  Exported,
+} from './erasure/index.ts';
 export { immutability } from './immutability/index.ts';
 export type { AppendOnly, Frozen, ImmutabilityOptions, Steps } from './immutability/index.ts';
 export { partitions } from './partitions/index.ts';

@@ -3,6 +3,8 @@ import type { Command } from '../command.ts';
 import { alertsCommand } from './alerts.ts';
 import { applyCommand } from './apply.ts';
 import { archiveCommand } from './archive.ts';
+import { eraseCommand } from './erase.ts';
+import { exportCommand } from './export.ts';
 import { keepCommand } from './keep.ts';
 import { lapseCommand } from './lapse.ts';
 import { metricsCommand } from './metrics.ts';
@@ -26,5 +28,7 @@ export const COMMANDS: readonly Command[] = [
   metricsCommand,
   alertsCommand,
   archiveCommand,
+  eraseCommand,
+  exportCommand,
   lapseCommand,
 ];

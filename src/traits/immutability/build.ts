@@ -15,6 +15,9 @@ import { columnOf } from '../reference.ts';
 import type { Frozen, ImmutabilityOptions, Steps } from './index.ts';
 import { appendOnlyFunction, frozenFunction, truncateFunction } from './sql.ts';
 
+/** The trigger before each row's UPDATE and DELETE. */
+const KEEP = 'holdfast_i_10_keep';
+
 /** One table and what stays as it was in it. */
 export interface Immutable {
   readonly of: RelationName;
@@ -55,7 +58,7 @@ export function freeze(model: Model, { of, options }: Immutable): Model {
     ...functionStatements(truncate),
     ...triggerStatements({
       of,
-      name: 'holdfast_i_10_keep',
+      name: KEEP,
       events: 'UPDATE OR DELETE',
       each: 'ROW',
       run: guard.of,
@@ -68,6 +71,35 @@ export function freeze(model: Model, { of, options }: Immutable): Model {
       run: truncate.of,
     }),
   ]);
+}
+
+/** Who is let through the triggers that keep a table's rows. */
+export interface Door {
+  readonly of: RelationName;
+  /** SQL over the row `OLD`; true: this change or delete is not looked at. Never null. */
+  readonly when: string;
+}
+
+/**
+ * The model with a door in the triggers that keep one table's rows; TRUNCATE stays refused. A table without such triggers
+ * stays as it is.
+ */
+export function withDoor(model: Model, { of, when }: Door): Model {
+  const plain = new RegExp(
+    `^(CREATE TRIGGER ${ident(KEEP)} BEFORE UPDATE OR DELETE ON ${literally(qualified(of))} FOR EACH ROW )(EXECUTE .*)$`,
+  );
+  const statements = model.statements.map((statement) => ({
+    ...statement,
+    sql: statement.sql.replace(
+      plain,
+      (_all, head: string, tail: string) => `${head}WHEN (NOT (${when})) ${tail}`,
+    ),
+  }));
+  return { ...model, statements };
+}
+
+function literally(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 }
 
 /** What the options leave free, or undefined for a table where nothing ever moves. */

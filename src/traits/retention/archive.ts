@@ -3,6 +3,7 @@ import { label } from '../../define/model.ts';
 import { qualified } from '../../sql.ts';
 import { standingOf } from './catalogue.ts';
 import { holdsUntilCommit, isHeld } from './holds.ts';
+import { withoutLeftovers } from './refile.ts';
 import { moveRows } from './rows.ts';
 import { attach, close, detach, measured, move, reopen, type Run, stopping, unfiltered } from './run.ts';
 import { archivedUntil, instantOf, onlineUntil } from './terms.ts';
@@ -174,7 +175,8 @@ async function expireFile(run: Run, unit: Unit): Promise<Unit | undefined> {
 }
 
 async function removeFile(run: Run, unit: Unit): Promise<Unit | undefined> {
-  if (unit.receipt !== undefined) await run.terms.archive?.files?.remove(unit.receipt);
+  const { receipt } = await withoutLeftovers(run, unit);
+  if (receipt !== undefined) await run.terms.archive?.files?.remove(receipt);
   run.told.rows += unit.rows ?? 0;
   return move(run, unit, { to: { state: 'gone' } });
 }

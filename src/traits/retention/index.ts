@@ -4,6 +4,7 @@ import { relationOf, type TableReference } from '../reference.ts';
 import { archived } from './build.ts';
 import { findings } from './check.ts';
 import { lengthOf } from './duration.ts';
+import { erasingPart } from './erasing.ts';
 import { kept } from './keep.ts';
 import type { RetentionOptions } from './options.ts';
 import { promised } from './promises.ts';
@@ -28,6 +29,7 @@ export function retention(table: TableReference, options: RetentionOptions): She
     check: (model) => findings(model, asked),
     build: (model) => archived(model, asked),
     keep: (model) => kept(model, asked),
+    erasing: (model) => erasingPart(model, asked),
     watch: (model) => watched(model, asked),
     promises: (model) => promised(model, asked),
     shelf: (model) => shelfOf(model, asked),

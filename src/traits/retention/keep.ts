@@ -56,6 +56,13 @@ async function advance(run: Run, unit: Unit): Promise<void> {
   if (!isLeaving(next)) await age(run, next);
 }
 
+/** Moves a part on until it rests or something is in the way, which is thrown. */
+export async function finishUnit(run: Run, unit: Unit): Promise<void> {
+  await advance(run, unit);
+  const [failure] = run.told.failures;
+  if (failure !== undefined) throw failure;
+}
+
 async function partitionsLeave(run: Run): Promise<void> {
   const { terms, context } = run;
   const until = onlineUntil(terms, context.now);

@@ -18,6 +18,7 @@ import { manifestOf, rowsOfPiece } from './files/verify.ts';
 import { holds, placeHold } from './holds.ts';
 import { movedTo } from './leave.ts';
 import type { ArchiveFiles, ArchiveReceipt } from './port.ts';
+import { withoutLeftovers } from './refile.ts';
 import { nothing } from './restored.ts';
 import { attach, detach, openRun, reopen, type Run, unfiltered } from './run.ts';
 import { instantOf, type Terms } from './terms.ts';
@@ -57,6 +58,8 @@ export async function putBack(
     held.push(await hold(context, terms, unit));
     rows += await unitBack(run, unit);
   }
+  // What was promised while these rows were away is done to them now: a subject that was erased is erased from them too.
+  await context.throughTraits?.(({ restored }) => restored?.(context.model));
   return { rows, parts: units.length, holds: held };
 }
 
@@ -69,7 +72,8 @@ async function hold(context: TaskContext, terms: Terms, unit: Unit): Promise<str
   return id;
 }
 
-async function unitBack(run: Run, unit: Unit): Promise<number> {
+async function unitBack(run: Run, begun: Unit): Promise<number> {
+  const unit = await withoutLeftovers(run, begun);
   const { files, of } = run.terms.archive ?? {};
   if (unit.state === 'filed') {
     if (files === undefined || unit.receipt === undefined)

@@ -46,6 +46,10 @@ export interface Unit {
   readonly rows?: number;
   readonly bytes?: number;
   readonly receipt?: ArchiveReceipt;
+  /** The serial under which its file is being written anew: what lies there belongs to nobody else. */
+  readonly fresh?: number;
+  /** The path of the file that another has replaced, as long as it may still be there. */
+  readonly stale?: string;
 }
 
 /** Rows that left a table one by one, counted since ever. */
@@ -124,6 +128,8 @@ function fromPiece(piece: Piece): Unit {
     ...(detail.rows !== undefined && { rows: detail.rows }),
     ...(detail.bytes !== undefined && { bytes: detail.bytes }),
     ...(detail.receipt !== undefined && { receipt: detail.receipt }),
+    ...(detail.fresh !== undefined && { fresh: detail.fresh }),
+    ...(detail.stale !== undefined && { stale: detail.stale }),
   };
 }
 

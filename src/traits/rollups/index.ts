@@ -6,6 +6,7 @@ import { findings, keep } from './build.ts';
 import { keepSums } from './incremental/build.ts';
 import { sumFindings } from './incremental/check.ts';
 import type { IncrementalOptions } from './incremental/options.ts';
+import { sumsErasing, viewErasing } from './erasing.ts';
 import { closing, keepCounts, keepView } from './keep.ts';
 import { countPromises, viewPromises } from './promises.ts';
 import { firstFill } from './settle.ts';
@@ -65,6 +66,7 @@ export function rollups(view: ViewReference, options: RollupsOptions): Trait {
     build: (model) => keep(model, { of, options }),
     settle: (context) => firstFill(context, of),
     keep: () => keepView(of, options),
+    erasing: () => viewErasing(of),
     watch: () => watchView(of, options),
     promises: (model) => viewPromises(model, of, options),
   };
@@ -88,6 +90,7 @@ export function incremental(table: TableReference, options: IncrementalOptions):
     build: (model) => keepSums(model, of, options),
     keep: () => keepCounts(of, options),
     leaving: closing(of, options),
+    erasing: () => sumsErasing(of, options),
     watch: () => watchCounts(of, options),
     promises: (model) => countPromises(model, of, options),
   };

@@ -53,7 +53,8 @@ export async function writePiece(context: TaskContext, writing: Writing): Promis
     await clear(store, path);
     const columns = found.map((column: CatalogueColumn) => storedColumn(column, asText));
     try {
-      const { files, content } = await writeFiles(context, writing, { path, columns });
+      const rows = rowsOf(context, source, columns);
+      const { files, content } = await writeFiles(context, writing, { path, columns, rows });
       return await writeManifest(store, path, manifestOf(context, piece, { columns, files, content }));
     } catch (error) {
       // A value without an exact form in its column's Parquet type: the column is stored as PostgreSQL's text.
@@ -69,6 +70,24 @@ async function holdsSame(context: TaskContext, source: ArchiveSource, manifest: 
   return content.rows === manifest.rows && content.sum === manifest.content;
 }
 
+/**
+ * Writes a piece from rows that are at hand as canonical text, under a path that holds nothing: what a cut-off run left of it
+ * is removed first.
+ * @param of.source what the rows are of, for messages
+ */
+export async function writeRows(
+  context: TaskContext,
+  of: Writing,
+  given: { readonly columns: readonly ArchivedColumn[]; readonly rows: AsyncIterable<TextColumns> },
+): Promise<ArchiveReceipt> {
+  const { store, piece } = of;
+  const path = piecePath(context.model.name, piece);
+  await clear(store, path);
+  const { columns } = given;
+  const { files, content } = await writeFiles(context, of, { path, ...given });
+  return writeManifest(store, path, manifestOf(context, piece, { columns, files, content }));
+}
+
 // Without a manifest nothing refers to them.
 async function clear(store: Store, path: string): Promise<void> {
   await store.tidy(path);
@@ -78,12 +97,13 @@ async function clear(store: Store, path: string): Promise<void> {
 interface Target {
   readonly path: string;
   readonly columns: readonly ArchivedColumn[];
+  readonly rows: AsyncIterable<TextColumns>;
 }
 
 async function writeFiles(
   context: TaskContext,
   { store, piece, source }: Writing,
-  { path, columns }: Target,
+  { path, columns, rows: all }: Target,
 ): Promise<{ files: readonly ArchivedFile[]; content: Content }> {
   const time = timeColumn(columns, piece.range);
   const total = summing(time);
@@ -118,7 +138,7 @@ async function writeFiles(
     if (current.parquet.bytes() >= FILE_BYTES) await close();
   };
   try {
-    for await (const rows of rowsOf(context, source, columns)) await take(rows);
+    for await (const rows of all) await take(rows);
     await close();
   } finally {
     await current?.parquet.abandon();

@@ -1,0 +1,97 @@
+// One erasure as the ledger has it: for whom by digest, on what basis, until when, and how much went from where.
+import type { Piece, PieceBook } from '../../define/job.ts';
+import type { ErasedPlace } from '../../define/erasure.ts';
+import type { CatalogueQuery } from '../../define/trait.ts';
+import type { RelationName } from '../../define/model.ts';
+
+/** `erasing`: registered, rows go. `erased`: none is left, and what they left behind was cleaned up. */
+export type State = 'erasing' | 'erased';
+
+/** One erasure. */
+export interface Request {
+  /** The kind of subject. */
+  readonly subject: string;
+  /** The digest of its key, hexadecimal. */
+  readonly digest: string;
+  readonly state: State;
+  /** Why it is lawful, as whoever asked wrote it. */
+  readonly basis: string;
+  readonly requestedAt: Date;
+  /** When the law wants it done. */
+  readonly dueAt: Date;
+  /** When it was last finished. */
+  readonly erasedAt: Date | null;
+  /** Transactions from this one on see the register: pg_current_xact_id of the one that registered it. */
+  readonly xid: string;
+  readonly counts: readonly ErasedPlace[];
+  /** Relations that rows went from: they are vacuumed in the end. */
+  readonly touched: readonly RelationName[];
+  /** What could not be cleaned up, for a person. */
+  readonly left: readonly string[];
+}
+
+/** The piece's name under its subject. */
+const PIECE = 'request';
+
+/** The request as a piece. */
+export function asPiece(request: Request): Piece {
+  const { subject, digest, state, requestedAt, dueAt, erasedAt, ...rest } = request;
+  return {
+    subject: subjectOf(subject, digest),
+    piece: PIECE,
+    state,
+    detail: {
+      ...rest,
+      requestedAt: requestedAt.toISOString(),
+      dueAt: dueAt.toISOString(),
+      erasedAt: erasedAt?.toISOString() ?? null,
+    },
+  };
+}
+
+/** The requests among a trait's pieces. */
+export function requestsOf(pieces: readonly Piece[]): readonly Request[] {
+  return pieces.filter((piece) => piece.piece === PIECE).map(fromPiece);
+}
+
+/** The request of one subject; undefined where it was never asked for. `query`: read in the caller's transaction. */
+export async function requestOf(
+  pieces: PieceBook,
+  of: { readonly subject: string; readonly digest: string },
+  query?: CatalogueQuery,
+): Promise<Request | undefined> {
+  return requestsOf(await pieces.list(subjectOf(of.subject, of.digest), query))[0];
+}
+
+/** Counts with more of one place added. */
+export function added(counts: readonly ErasedPlace[], more: ErasedPlace): readonly ErasedPlace[] {
+  const so = counts.find((one) => one.place === more.place);
+  const files = (so?.files ?? 0) + (more.files ?? 0);
+  const sum = { place: more.place, rows: (so?.rows ?? 0) + more.rows, ...(files > 0 && { files }) };
+  return so === undefined ? [...counts, sum] : counts.map((one) => (one === so ? sum : one));
+}
+
+function subjectOf(subject: string, digest: string): string {
+  return `${subject} ${digest}`;
+}
+
+function fromPiece(piece: Piece): Request {
+  const [subject = '', digest = ''] = piece.subject.split(' ');
+  const detail = piece.detail as unknown as Omit<
+    Request,
+    'subject' | 'digest' | 'state' | 'requestedAt' | 'dueAt' | 'erasedAt'
+  > & { readonly requestedAt: string; readonly dueAt: string; readonly erasedAt: string | null };
+  return {
+    subject,
+    digest,
+    state: piece.state as State,
+    basis: detail.basis,
+    requestedAt: new Date(detail.requestedAt),
+    dueAt: new Date(detail.dueAt),
+    erasedAt: detail.erasedAt === null ? null : new Date(detail.erasedAt),
+    xid: detail.xid,
+    counts: detail.counts,
+    touched: detail.touched,
+    left: detail.left,
+  };
+}
