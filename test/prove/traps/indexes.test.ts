@@ -102,7 +102,7 @@ fixtures('indexes', [
     fires: `${TENANTS} CREATE INDEX metas ON t USING gin (meta)`,
     near: `${TENANTS} CREATE INDEX ids ON t (id); CREATE INDEX mails ON t (tenant_id, mail); CREATE UNIQUE INDEX prices ON t (tenant_id, price);
       CREATE TABLE seen (tenant_id text, meta jsonb, mail text, price numeric); ALTER TABLE seen ENABLE ROW LEVEL SECURITY; GRANT SELECT ON seen TO {app};
-      CREATE POLICY p ON seen USING (true); CREATE INDEX metas ON seen USING gin (meta); CREATE INDEX prices ON seen (price); CREATE INDEX mails ON seen (lower(mail))`,
+      CREATE POLICY p ON seen USING (true); CREATE INDEX seen_metas ON seen USING gin (meta); CREATE INDEX seen_prices ON seen (price); CREATE INDEX seen_mails ON seen (lower(mail))`,
     subject: 'index metas on {fx}.t',
     severity: 'warning',
     says: ['EXPLAIN as {app} shows Filter: (meta @> ', 'no operator of jsonb_ops is leakproof'],
