@@ -224,7 +224,8 @@ const LISTS = new Set([
   'temp_tablespaces',
 ]);
 
-function settingValue(setting: string, value: string): string {
+/** The value of a setting as SQL; of one that is a list of names, each name by itself. */
+export function settingValue(setting: string, value: string): string {
   return LISTS.has(setting) ? listed(value).map(literal).join(', ') : literal(value);
 }
 

@@ -1,5 +1,15 @@
 // Public surface of holdfast/prove: what shows that a promise holds on a real server, and what was seen.
 export type * from './evidence.ts';
+export {
+  brokenPlans,
+  budgetServerSettings,
+  budgetsEvidence,
+  proveBudgets,
+  type BudgetsOptions,
+  type Measured,
+  type MeasuredFigure,
+  type MeasuredTime,
+} from './budgets/index.ts';
 export { applicationRoles, guessBoundaries, settingsRead } from './boundary/index.ts';
 export type { ApplicationRole, BoundaryHints, Guess, SettingRead } from './boundary/index.ts';
 export { overall } from './evidence.ts';

@@ -1,4 +1,14 @@
 // The promises of this release. A trait is one folder; copying a folder and exporting it here adds one.
+export { budget, budgetDefaults, budgets, figure, skewed, volume } from './budgets/index.ts';
+export type {
+  BudgetOptions,
+  FigureOptions,
+  Run,
+  TypedTurn,
+  TypedVolume,
+  VolumeOptions,
+  VolumeRowsOptions,
+} from './budgets/index.ts';
 export { erasure, erasureDefaults, erasersOf } from './erasure/index.ts';
 export type {
   ErasedTable,

@@ -1,6 +1,7 @@
 // ValidaHub as one definition: its tables and the promises about them.
 import { covering, database, key, on, type Definition } from 'holdfast/define';
 import { immutability, partitions, retention, tenancy, versioning, type TenantTable } from 'holdfast/traits';
+import { targets } from './budgets.ts';
 import { figures } from './figures.ts';
 import { JOB, JOBS } from './jobs.ts';
 import { TENANT_ID } from './tables/columns.ts';
@@ -76,6 +77,7 @@ export function defineValidahub(roles: RoleNames = ROLES): Definition<typeof tab
         tables: RIGHTS,
         guardedViews: [{ view: tables.ruleEffectivenessDailyV, readers: ['app', 'analytics'] }],
       }),
+      targets,
     ],
   });
 }

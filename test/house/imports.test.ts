@@ -15,7 +15,8 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   build: ['define', 'server', 'ledger'],
   keep: ['define', 'server', 'ledger'],
   watch: ['define', 'server', 'ledger'],
-  prove: ['define', 'server', 'ledger', 'build', 'keep'],
+  // What is measured is measured as an application reaches it.
+  prove: ['define', 'server', 'ledger', 'build', 'keep', 'use'],
   use: ['define', 'server'],
   cli: ['define', 'server', 'ledger', 'traits', 'build', 'keep', 'watch', 'prove', 'use'],
 };

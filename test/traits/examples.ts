@@ -3,6 +3,8 @@ import { sql } from 'drizzle-orm';
 import { date, integer, pgSchema, primaryKey, text, timestamp } from 'drizzle-orm/pg-core';
 import type { Trait } from '../../src/define/trait.ts';
 import {
+  budget,
+  budgets,
   immutability,
   incremental,
   partitions,
@@ -10,6 +12,7 @@ import {
   rollups,
   tenancy,
   versioning,
+  volume,
 } from '../../src/traits/index.ts';
 
 const schema = pgSchema('conform');
@@ -100,5 +103,23 @@ export function examples(role: (prefix: string) => string): Readonly<Record<stri
       }),
     ],
     versioning: [versioning(drafts, { revision: drafts.version })],
+    budgets: [
+      budgets(
+        budget('an event', {
+          data: volume('events', {
+            rows: {
+              events: {
+                into: events,
+                columns: [events.tenantId, events.id, events.at],
+                row: (n) => ['t', n, '2026-11-21'],
+              },
+            },
+          }),
+          at: { events: 1_000 },
+          run: { sql: 'SELECT FROM conform.events WHERE tenant_id = $1', values: () => ['t'] },
+          p95: '10 ms',
+        }),
+      ),
+    ],
   };
 }
