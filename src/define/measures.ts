@@ -20,6 +20,7 @@ export const engineWords = [
   'keeper',
   'ledger',
   'plan',
+  'proof',
   'relation',
 ] as const;
 

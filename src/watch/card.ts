@@ -10,6 +10,7 @@ import type { Collection } from './collect.ts';
 export function card(collection: Collection): readonly CardLine[] {
   const lines = [
     ...keeperLines(collection),
+    ...proofLines(collection),
     ...collection.parts.flatMap(({ watched, samples }) => watched.card?.(samples, collection.at) ?? []),
     ...collection.notes.map((note): CardLine => ({
       topic: note.collector,
@@ -34,6 +35,27 @@ function keeperLines({ samples }: Collection): CardLine[] {
   const heard =
     age === undefined ? 'none has led yet, or the last one stopped' : `last heard of ${duration(age)} ago`;
   return [{ topic: 'keeper', subject: leads === 1 ? 'leads' : 'none leads', text: heard, late: leads === 0 }];
+}
+
+// A proof that is broken is not as promised; one that could not be shown says nothing of the promise.
+function proofLines({ samples }: Collection): CardLine[] {
+  return samples.flatMap(({ metric, labels, value }): CardLine[] => {
+    if (metric !== 'holdfast_proof_verdict' || value !== 1) return [];
+    const { proof = '', verdict = '' } = labels;
+    const age = samples.find(
+      (one) => one.metric === 'holdfast_proof_age_seconds' && one.labels['proof'] === proof,
+    );
+    const broken = verdict === 'broken';
+    const text = `${verdict.replace('_', ' ')} ${duration(age?.value ?? 0)} ago`;
+    return [
+      {
+        topic: 'proofs',
+        subject: proof,
+        text: broken ? `${text}; holdfast prove --last shows it` : text,
+        late: broken,
+      },
+    ];
+  });
 }
 
 const UNITS = [

@@ -141,6 +141,32 @@ const aboutCollections: readonly AlertRule[] = [
       { series: { 'holdfast_plan_unfinished{instance="a"}': '1x50 0x40' }, atMinute: 70, fires: [] },
     ],
   },
+  {
+    name: 'HoldfastProofBroken',
+    expr: 'holdfast_proof_verdict{verdict="broken"} == 1',
+    for: '5m',
+    severity: 'ticket',
+    summary: 'Proof {{ $labels.proof }} found a promise of {{ $labels.instance }} broken.',
+    description: 'holdfast prove --last shows what was seen, and holdfast prove whether it still is.',
+    cases: [
+      {
+        series: {
+          'holdfast_proof_verdict{instance="a",proof="isolation",verdict="broken"}': '0x5 1x20',
+          'holdfast_proof_verdict{instance="a",proof="isolation",verdict="held"}': '1x5 0x20',
+        },
+        atMinute: 15,
+        fires: [{ instance: 'a', proof: 'isolation', verdict: 'broken' }],
+      },
+      {
+        series: {
+          'holdfast_proof_verdict{instance="a",proof="isolation",verdict="broken"}': '0x20',
+          'holdfast_proof_verdict{instance="a",proof="isolation",verdict="held"}': '1x20',
+        },
+        atMinute: 15,
+        fires: [],
+      },
+    ],
+  },
 ];
 
 const aboutJobs: readonly AlertRule[] = [

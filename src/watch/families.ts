@@ -55,6 +55,12 @@ export const engineFamilies: readonly Metric[] = [
   counter('holdfast_job_failures_total', 'Runs of the job that failed or were cut off.', JOB),
   counter('holdfast_job_rows_total', 'Rows the job worked on.', JOB),
   counter('holdfast_job_bytes_total', 'Bytes the job moved.', JOB),
+  gauge(
+    'holdfast_proof_verdict',
+    'Whether the proof ended with this verdict when it was last run: held, broken, noisy, not_shown.',
+    ['proof', 'verdict'],
+  ),
+  gauge('holdfast_proof_age_seconds', 'How long ago the proof was last run.', ['proof']),
   gauge('holdfast_relation_rows', 'Rows of a table or materialised view, as estimated.', RELATION),
   gauge('holdfast_relation_dead_rows', 'Versions of rows that wait for VACUUM, as estimated.', RELATION),
   gauge(

@@ -7,6 +7,7 @@ import { databasePart } from './database.ts';
 import { jobsPart } from './jobs.ts';
 import { keeperPart } from './keeper.ts';
 import { ledgerPart } from './ledger.ts';
+import { proofsPart } from './proofs.ts';
 import { relationsPart } from './relations.ts';
 
 /** One part of a collection. */
@@ -37,6 +38,7 @@ export function partsOf(definition: Definition, context: PartContext): readonly 
     ledgerPart(context),
     keeperPart(context),
     jobsPart(definition, context),
+    proofsPart(definition, context),
     relationsPart(definition),
     ...definition.measures.collectors.map(({ trait, watched }): Part => ({
       name: trait,

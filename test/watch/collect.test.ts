@@ -306,7 +306,7 @@ describe('whoever looks', () => {
     const found = await collect(watched(sized('a'), needy), db.urlAs(role, password), { now: NOW });
     const denied = 'permission denied for schema holdfast. Grant the role what docs/guide/watch.md lists.';
     expect(found.notes).toEqual(
-      ['ledger', 'keeper', 'jobs', 'needy'].map((collector) => ({
+      ['ledger', 'keeper', 'jobs', 'proofs', 'needy'].map((collector) => ({
         collector,
         code: 'HF_WATCH_DENIED',
         what: denied,
@@ -354,7 +354,7 @@ describe('whoever looks', () => {
       [gone.href, 'HF_NO_DATABASE'],
     ] as const) {
       const found = await collect(watched(sized('a')), url, { now: NOW });
-      expect(found.notes.map((note) => note.code)).toEqual(Array.from({ length: 6 }, () => code));
+      expect(found.notes.map((note) => note.code)).toEqual(Array.from({ length: 7 }, () => code));
       expect(about(found, 'database')).toEqual({ database_up: 0 });
       expect(about(found, 'build')).toEqual({ [`build_info ${release} shop`]: 1 });
       expect(JSON.stringify(found)).not.toContain('another-secret');
@@ -437,6 +437,6 @@ describe('whoever looks', () => {
     expect(performance.now() - from).toBeLessThan(900);
     expect(found.notes.map(({ collector }) => collector)).toEqual(['hangs']);
     const late = await collect(watched(), db.url, { now: NOW, signal: stop.signal });
-    expect(late.notes.map(({ code }) => code)).toEqual(Array.from({ length: 5 }, () => 'HF_WATCH_STOPPED'));
+    expect(late.notes.map(({ code }) => code)).toEqual(Array.from({ length: 6 }, () => 'HF_WATCH_STOPPED'));
   });
 });

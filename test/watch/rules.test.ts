@@ -64,6 +64,7 @@ test('rules about jobs are written only where there are jobs', () => {
     'HoldfastCollectorDown',
     'HoldfastLedgerGone',
     'HoldfastPlanUnfinished',
+    'HoldfastProofBroken',
   ]);
 });
 
