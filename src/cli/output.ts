@@ -65,7 +65,7 @@ const REDRAW_MS = 80;
 const PLAIN_MS = 2000;
 
 /**
- * Progress on stderr: a redrawn line on a terminal; elsewhere (a log, CI) one plain line at most every two seconds.
+ * Progress on stderr: a redrawn line on a terminal; elsewhere (a log, CI) one plain line that begins with `…`, at most every two seconds.
  * Nothing is written for work that ends before it was first due.
  */
 export function progress(terminal: Terminal): Progress {
@@ -80,7 +80,7 @@ export function progress(terminal: Terminal): Progress {
       last = at;
       const line =
         part !== undefined && of !== undefined && of > 0 ? `${bar(part / of)} ${part}/${of} ${text}` : text;
-      terminal.err.write(live ? `\r\u001B[2K${line.slice(0, 110)}` : `${line}\n`);
+      terminal.err.write(live ? `\r\u001B[2K${line.slice(0, 110)}` : `… ${line}\n`);
       drawn = live;
     },
     end: () => {

@@ -9,6 +9,7 @@ const ROOT = resolve(import.meta.dirname, '../..');
 export interface Ran {
   readonly code: number | null;
   readonly out: string;
+  /** Without the lines of progress, which a slow machine shows and a fast one does not. */
   readonly err: string;
 }
 
@@ -66,7 +67,14 @@ function start(cwd: string, url: string, args: readonly string[]): Running {
     child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
     child.on('error', failed);
-    child.on('close', (code) => done({ code, out, err }));
+    child.on('close', (code) => done({ code, out, err: withoutProgress(err) }));
   });
   return { child, ended };
+}
+
+function withoutProgress(err: string): string {
+  return err
+    .split('\n')
+    .filter((line) => !line.startsWith('… '))
+    .join('\n');
 }
