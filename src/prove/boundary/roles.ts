@@ -21,6 +21,8 @@ interface RoleRow {
   readonly granted: number;
   readonly policies: number;
   readonly owned: number;
+  /** A member of pg_read_all_data or pg_write_all_data. */
+  readonly reads: boolean;
   readonly groups: readonly number[];
 }
 
@@ -43,6 +45,7 @@ const ROLES_SQL = `
          (SELECT count(*)::pg_catalog.int4 FROM granted g WHERE g.grantee = r.oid) AS granted,
          (SELECT count(*)::pg_catalog.int4 FROM pg_catalog.pg_policy p WHERE r.oid = ANY (p.polroles)) AS policies,
          (SELECT count(*)::pg_catalog.int4 FROM relations o WHERE o.relowner = r.oid) AS owned,
+         pg_catalog.pg_has_role(r.oid, 'pg_read_all_data', 'MEMBER') OR pg_catalog.pg_has_role(r.oid, 'pg_write_all_data', 'MEMBER') AS reads,
          ARRAY(SELECT m.roleid::pg_catalog.int8::pg_catalog.float8 FROM pg_catalog.pg_auth_members m WHERE m.member = r.oid) AS groups
   FROM pg_catalog.pg_roles r WHERE r.rolname NOT LIKE 'pg\\_%' ORDER BY r.rolname`;
 
@@ -108,6 +111,13 @@ async function takeOthers(
 ): Promise<void> {
   for (const role of all.filter((one) => one.login && !one.super && one.owned > 0)) {
     take(role, `it owns ${role.owned} relations, it logs in, and no other role does`);
+  }
+  const byOid = new Map(all.map((role) => [role.oid, role]));
+  for (const role of all.filter((one) => one.login && !past(one) && !OPERATIONS.test(one.name))) {
+    const owner = groupsOf(role, byOid).find((group) => group.owned > 0 && !group.super);
+    if (owner !== undefined)
+      take(role, `it logs in and is a member of ${owner.name}, which owns ${owner.owned} relations`);
+    else if (role.reads) take(role, 'it logs in and is a member of pg_read_all_data');
   }
   const [row] = await query<{ granted: number }>(PUBLIC_SQL);
   if ((row?.granted ?? 0) === 0 || found.length > 0) return;

@@ -48,10 +48,11 @@ export class Attacker {
 
   /** Runs statements as the given owner in one transaction that is rolled back. Never throws for what the server says. */
   async attempt(settings: Settings, statements: readonly string[]): Promise<Seen> {
-    return this.run(
+    const seen = await this.run(
       `BEGIN; ${ALIKE}; ${settingsSql(settings)} ${statements.join(';\n')}; ROLLBACK`,
       ALIKE.split(';').length + 1 + Object.keys(settings).length,
     );
+    return { ...seen, results: seen.results.slice(0, -1) };
   }
 
   /** Runs statements as they are, in one round trip; the first `skipped` results are not reported. */

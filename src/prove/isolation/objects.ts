@@ -44,6 +44,8 @@ export interface Target extends RelationName {
 export interface Unique {
   readonly name: string;
   readonly columns: readonly string[];
+  /** Columns that its condition speaks of. */
+  readonly alike: readonly string[];
 }
 
 export interface Reference {
@@ -71,6 +73,8 @@ export interface Routine {
   readonly path: string | null;
   readonly arguments: readonly { readonly name: string; readonly type: string }[];
   readonly executors: readonly string[];
+  /** Policies let it see rows before they are asked. */
+  readonly leakproof: boolean;
 }
 
 const TARGETS_SQL = `
@@ -93,10 +97,11 @@ const TARGETS_SQL = `
           JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n
           WHERE i.indrelid = c.oid AND i.indisprimary ORDER BY k.o) AS "primaryKey",
     coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object('name', ic.relname, 'columns',
-       ARRAY(SELECT DISTINCT a.attname::pg_catalog.text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0
-             AND (a.attnum = ANY ((i.indkey::pg_catalog.int2[])[0:i.indnkeyatts - 1]) OR EXISTS (
-               SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = i.indexrelid
-                 AND x.refobjid = c.oid AND x.refobjsubid = a.attnum AND NOT a.attnum = ANY (i.indkey::pg_catalog.int2[]))))) ORDER BY ic.relname)
+       ARRAY(SELECT a.attname::pg_catalog.text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0
+             AND (a.attnum = ANY ((i.indkey::pg_catalog.int2[])[0:i.indnkeyatts - 1]) OR i.indexprs IS NOT NULL
+                  AND ('"' || pg_catalog.pg_get_expr(i.indexprs, i.indrelid) || '"') ~ ('\\y' || a.attname || '\\y')) ORDER BY a.attnum),
+       'alike', ARRAY(SELECT a.attname::pg_catalog.text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0
+             AND i.indpred IS NOT NULL AND pg_catalog.pg_get_expr(i.indpred, i.indrelid) ~ ('\\y' || a.attname || '\\y') ORDER BY a.attnum)) ORDER BY ic.relname)
      FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
      WHERE i.indrelid = c.oid AND (i.indisunique OR i.indisexclusion)), '[]') AS uniques,
     coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object('name', k.conname,
@@ -129,7 +134,7 @@ const TARGETS_SQL = `
 const ROUTINES_SQL = `
   SELECT f.oid::pg_catalog.int8::pg_catalog.float8 AS oid, n.nspname::pg_catalog.text AS schema, f.proname::pg_catalog.text AS name,
     f.prokind AS kind, pg_catalog.format('%s.%s(%s)', n.nspname, f.proname, pg_catalog.pg_get_function_identity_arguments(f.oid)) AS signature,
-    f.prosecdef AS definer, r.rolname::pg_catalog.text AS owner, r.rolsuper OR r.rolbypassrls AS "ownerPast",
+    f.prosecdef AS definer, f.proleakproof AS leakproof, r.rolname::pg_catalog.text AS owner, r.rolsuper OR r.rolbypassrls AS "ownerPast",
     f.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype OR f.prorettype = 'pg_catalog.event_trigger'::pg_catalog.regtype AS trigger,
     coalesce(pg_catalog.pg_get_function_sqlbody(f.oid), f.prosrc) AS body,
     (SELECT pg_catalog.substr(c, 13) FROM pg_catalog.unnest(f.proconfig) c WHERE c LIKE 'search\\_path=%') AS path,

@@ -15,6 +15,7 @@ export async function tellStanding(stage: Stage): Promise<void> {
   for (const told of await otherSettings(stage)) say(told);
   for (const told of await defaultedSettings(stage)) say(told);
   notifying(stage);
+  falselyLeakproof(stage);
   say({
     subject: settingNames(stage.boundaries).join(', '),
     severity: 'info',
@@ -173,6 +174,18 @@ async function defaultedSettings(stage: Stage): Promise<Told[]> {
     what: `${role} has a default for it: a session that sets nothing works for that owner instead of for nobody.`,
     fix: role === 'every role' ? `ALTER DATABASE … RESET ${setting}` : `ALTER ROLE ${role} RESET ${setting}`,
   }));
+}
+
+/** PostgreSQL lets such a function see rows before any policy was asked. */
+function falselyLeakproof(stage: Stage): void {
+  for (const routine of stage.routines.filter((one) => one.leakproof)) {
+    stage.board.say({
+      subject: routine.signature,
+      severity: 'error',
+      what: 'it is marked LEAKPROOF: in a WHERE it is handed rows that policies hide, before they are asked.',
+      fix: `ALTER FUNCTION ${routine.signature} NOT LEAKPROOF`,
+    });
+  }
 }
 
 /** What NOTIFY carries is heard by every role that listens. */

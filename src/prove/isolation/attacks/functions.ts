@@ -4,6 +4,7 @@ import type { World } from '../../rows/index.ts';
 import type { Seen } from '../attacker.ts';
 import { changesToOthers } from '../inspector.ts';
 import type { Routine } from '../objects.ts';
+import { answersByRow } from './answers.ts';
 import { attempt, settingNames, settingsOf, stateOf, type Crew, type Stage } from '../stage.ts';
 
 /** How a function is called in the matrix. */
@@ -33,31 +34,68 @@ export interface Call {
 }
 
 async function callAs(call: Call, viewer: World): Promise<void> {
-  const { stage, crew, routine } = call;
+  const { stage, routine } = call;
   const victim = stage.population.worlds.find((world) => world !== viewer);
   if (victim === undefined) return;
-  for (const given of [
-    ...argumentsFrom(stage, { routine, world: victim }),
-    ...argumentsFrom(stage, { routine, world: viewer }),
-  ]) {
-    const statement = callSql(routine, given);
-    const settings = settingsOf(stage, viewer);
-    const sent = [...given.filter((value) => value !== null), ...Object.values(settings)];
-    const seen = await attempt(stage, {
-      object: routineLabel(routine),
-      attack: 'call',
-      crew,
-      state: stateOf(viewer),
-      settings,
-      statements: [statement],
-      judge: async (seen) => {
-        const said = shownBy(stage, { seen, viewer, sent });
-        if (said !== undefined || seen.error !== undefined) return said;
-        return changesToOthers(stage, { role: crew.role, settings, statements: [statement], viewer });
-      },
-    });
-    if (given.length <= 1 && seen.error === undefined) await leftBehind(call, { statement, victim });
+  const theirs = argumentsFrom(stage, { routine, world: victim });
+  const own = argumentsFrom(stage, { routine, world: viewer });
+  for (const given of [...theirs, ...own, ...crafted(routine, own[0] ?? [])]) {
+    const seen = await calling(call, { viewer, victim, given, ofVictim: theirs.includes(given) });
+    if (given.length <= 1 && seen.error === undefined)
+      await leftBehind(call, { statement: callSql(routine, given), victim });
   }
+}
+
+interface Calling {
+  readonly viewer: World;
+  readonly victim: World;
+  readonly given: readonly (string | null)[];
+  /** The values are the other owner's. */
+  readonly ofVictim: boolean;
+}
+
+async function calling({ stage, crew, routine }: Call, one: Calling): Promise<Seen> {
+  const { viewer, victim, given } = one;
+  const statement = callSql(routine, given);
+  const settings = settingsOf(stage, viewer);
+  const sent = [...given.filter((value) => value !== null), ...Object.values(settings)];
+  const object = routineLabel(routine);
+  return attempt(stage, {
+    object,
+    attack: 'call',
+    crew,
+    state: stateOf(viewer),
+    settings,
+    statements: [statement],
+    judge: async (seen) => {
+      const said = shownBy(stage, { seen, viewer, sent });
+      if (said !== undefined || (seen.error !== undefined && seen.error.code !== 'P0001')) return said;
+      const changes = { role: crew.role, settings, statements: [statement], viewer };
+      const changed = seen.error === undefined ? await changesToOthers(stage, changes) : undefined;
+      if (changed !== undefined || !routine.definer || stage.board.crossed(object, 'call')) return changed;
+      const told = await answersByRow(stage, { session: crew.session, routine, settings, statement, victim });
+      if (told === undefined || (one.ofVictim && given.length > 0)) return told;
+      stage.board.tell(object, 'call');
+      stage.board.say({
+        subject: object,
+        severity: 'warning',
+        what: `it runs as ${routine.owner}, and ${told}.`,
+        fix: 'Make sure that what it sums up may be known to every owner, or filter by the setting inside it.',
+      });
+      return undefined;
+    },
+  });
+}
+
+const CRAFTED = ['%', '', "' OR true --", "%' OR true --", "') OR true --"];
+
+/** Values that a careless body takes for everybody's: none, patterns, and text that ends a quotation. */
+function crafted(routine: Routine, own: readonly (string | null)[]): readonly (readonly (string | null)[])[] {
+  if (routine.arguments.length === 0) return [];
+  const texts = routine.arguments.map(({ type }) => type === 'text' || type.startsWith('character'));
+  const none = routine.arguments.map(() => null);
+  if (!texts.includes(true)) return [none];
+  return [none, ...CRAFTED.map((value) => own.map((mine, at) => (texts[at] === true ? value : mine)))];
 }
 
 /** A value of another owner's row that the session did not send itself. */

@@ -5,12 +5,18 @@ import type { Row } from '../../rows/index.ts';
 import type { Seen } from '../attacker.ts';
 import type { Reference, Target, Unique } from '../objects.ts';
 import { attempt, insertSql, ownerColumns, settingsOf, stateOf, whereRow } from '../stage.ts';
+import { changing } from './changing.ts';
 import { given, type Scene } from './scene.ts';
 
 /** Tries to point at another's rows and to learn of them, while the owner's own row is out of the way to be made again. */
 export async function attackKeys(scene: Scene, own: Row): Promise<void> {
   for (const key of scene.table.references) await pointAt(scene, { key, own });
-  for (const unique of scene.table.uniques) await learnOf(scene, { unique, own });
+  for (const unique of scene.table.uniques) {
+    for (const theirs of scene.stage.witness.rowsOf(scene.table, scene.victim))
+      await learnOf(scene, { unique, own, theirs });
+  }
+  if (scene.table.triggers > 0 && scene.target.kind !== 'v')
+    await changing(scene, 'side effect', [insertSql(scene.target, given(scene, own))]);
 }
 
 /** The owner's own row with a foreign key that leads to another's row. */
@@ -52,13 +58,16 @@ function quoted(value: string): string {
 }
 
 /** The owner's own row with another's key: the refusal tells that the other row is there. */
-async function learnOf(scene: Scene, { unique, own }: { unique: Unique; own: Row }): Promise<void> {
+async function learnOf(
+  scene: Scene,
+  { unique, own, theirs }: { unique: Unique; own: Row; theirs: Row },
+): Promise<void> {
   const { stage, table, target, victim, viewer } = scene;
-  const theirs = stage.witness.rowsOf(table, victim)[0];
-  if (theirs === undefined || bound(scene, unique)) return;
+  if (bound(scene, unique)) return;
   if (unique.columns.some((name) => theirs.values[name] == null)) return;
   if (spans(scene, unique)) return;
-  const taken = Object.fromEntries(unique.columns.map((name) => [name, theirs.values[name] ?? null]));
+  const copied = [...unique.columns, ...unique.alike];
+  const taken = Object.fromEntries(copied.map((name) => [name, theirs.values[name] ?? null]));
   const insert = insertSql(target, { ...given(scene, own), ...taken });
   const told = made(table, unique);
   const judge = (seen: Seen): string | undefined => {
@@ -97,7 +106,7 @@ function bound({ stage, table }: Scene, unique: Unique): boolean {
   const leading = table.references
     .filter((key) => stage.witness.others(key.to, undefined).length > 0)
     .flatMap((key) => key.columns);
-  return unique.columns.some((name) => owners.includes(name) || leading.includes(name));
+  return [...unique.columns].some((name) => owners.includes(name) || leading.includes(name));
 }
 
 /** Whether somebody said that this key may span owners. */

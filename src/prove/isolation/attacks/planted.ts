@@ -78,7 +78,7 @@ function namesAlone(body: string, target: Target): boolean {
   ).test(body);
 }
 
-/** The temporary table with every other owner's row, rewritten so that it is the viewer's. */
+/** The temporary table with every other owner's row, as it is and rewritten so that it is the viewer's. */
 function plantSql(stage: Stage, { target, viewer }: { target: Target; viewer: World }): string[] {
   const own = settingsOf(stage, viewer);
   const others = stage.population.worlds.filter((world) => world !== viewer);
@@ -86,12 +86,15 @@ function plantSql(stage: Stage, { target, viewer }: { target: Target; viewer: Wo
   const rows = others.flatMap((world) => {
     const theirs = settingsOf(stage, world);
     const swap = new Map(Object.entries(theirs).map(([name, value]) => [value, own[name] ?? value]));
-    return stage.witness.rowsOf(target, world).map((row) =>
-      target.columns.map(({ name }) => {
-        const value = row.values[name] ?? null;
-        return value === null ? 'NULL' : literal(swap.get(value) ?? value);
-      }),
-    );
+    const written = (value: string | null, swapped: boolean): string =>
+      value === null ? 'NULL' : literal(swapped ? (swap.get(value) ?? value) : value);
+    return stage.witness
+      .rowsOf(target, world)
+      .flatMap((row) =>
+        [true, false].map((swapped) =>
+          target.columns.map(({ name }) => written(row.values[name] ?? null, swapped)),
+        ),
+      );
   });
   const table = `pg_temp.${ident(target.name)}`;
   const list = target.columns.map((column) => ident(column.name)).join(', ');

@@ -270,6 +270,11 @@ async function readWithout({ stage, crew, target }: Look): Promise<void> {
       state: `setting ${JSON.stringify(value)}`,
       settings: allAre(names, value),
     })),
+    ...otherSpellings(stage).map((settings) => ({
+      attack: 'malformed setting' as const,
+      state: 'setting of an owner in another spelling',
+      settings,
+    })),
   ];
   for (const one of states) {
     const seen = await attempt(stage, {
@@ -285,6 +290,26 @@ async function readWithout({ stage, crew, target }: Look): Promise<void> {
 }
 
 const MALFORMED = ['%', "' OR true --", 'not-one'];
+
+/** An owner's value in the other case and with a space behind, where its column is text: that is nobody's. */
+function otherSpellings(stage: Stage): Settings[] {
+  const [viewer] = stage.viewers;
+  if (viewer === undefined) return [];
+  const texts = stage.boundaries.filter((boundary) =>
+    boundary.tables.every(({ of, column }) => {
+      const type = stage.targets
+        .find((one) => label(one) === label(of))
+        ?.columns.find((one) => one.name === column)?.type;
+      return type === 'text' || type?.startsWith('character varying') === true;
+    }),
+  );
+  return texts.flatMap(({ setting }) => {
+    const value = viewer.settings[setting] ?? '';
+    const other = value === value.toUpperCase() ? value.toLowerCase() : value.toUpperCase();
+    const spelled = [other, `${value} `].filter((one) => one !== value && value !== '');
+    return spelled.map((one) => ({ ...settingsOf(stage, viewer), [setting]: one }));
+  });
+}
 
 function allAre(names: readonly string[], value: string): Settings {
   return Object.fromEntries(names.map((name) => [name, value]));

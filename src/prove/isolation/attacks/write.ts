@@ -2,11 +2,11 @@
 import { label } from '../../../define/model.ts';
 import { ident, qualified } from '../../../sql.ts';
 import type { Row, World } from '../../rows/index.ts';
-import type { Seen, Settings } from '../attacker.ts';
-import type { Attack } from '../board.ts';
-import { changesToOthers, valueSql, without, type Again } from '../inspector.ts';
+import type { Settings } from '../attacker.ts';
+import { changesToOthers, valueSql, without } from '../inspector.ts';
 import type { Column, Target } from '../objects.ts';
 import { attempt, insertSql, ownerColumns, settingsOf, stateOf, whereRow, type Stage } from '../stage.ts';
+import { changed, changing } from './changing.ts';
 import { attackKeys } from './keys.ts';
 import { given, type Scene } from './scene.ts';
 
@@ -84,6 +84,7 @@ async function attackRows(scene: Scene): Promise<void> {
     await changing(scene, 'delete', [`DELETE FROM ${into} WHERE ${where}`]);
     await blindDelete(scene);
     await merge(scene, row);
+    await take(scene);
   }
   await changing(scene, 'TRUNCATE', [`TRUNCATE ${into} CASCADE`]);
   await lock(scene);
@@ -118,40 +119,6 @@ function selfAssignment({ crew, target }: Scene): string {
   );
   const name = ident(column?.name ?? target.columns[0]?.name ?? 'x');
   return `${name} = ${name}`;
-}
-
-/** Makes an attempt; where the server took it, a superuser looks what became of others' rows. */
-export async function changing(scene: Scene, attack: Attack, statements: readonly string[]): Promise<Seen> {
-  const { stage, crew, target, viewer } = scene;
-  const settings = settingsOf(stage, viewer);
-  return attempt(stage, {
-    object: label(target),
-    attack,
-    crew,
-    state: stateOf(viewer),
-    settings,
-    statements,
-    judge: (seen) =>
-      changed(scene, { seen, attack, again: { role: crew.role, settings, statements, viewer } }),
-  });
-}
-
-/** What an attempt did to others, looked at only where it did anything. */
-export async function changed(
-  { stage, target, table, viewer }: Scene,
-  { seen, attack, again }: { seen: Seen; attack: Attack; again: Again },
-): Promise<string | undefined> {
-  if (seen.error !== undefined) {
-    const reached = seen.error.code === '23503' && / on table /.test(seen.error.message);
-    return reached && attack === 'delete' && / WHERE /.test(again.statements[0] ?? '')
-      ? `the row was reached; only rows that point to it kept it: ${seen.error.message}`
-      : undefined;
-  }
-  const returned = seen.results.find((result) => result.columns.length > 0);
-  const shown = returned === undefined ? undefined : stage.witness.inTable(table.root, returned, viewer);
-  if (shown !== undefined && target.kind !== 'v') return shown;
-  const did = seen.results.some((result) => result.count > 0 || result.command === 'TRUNCATE');
-  return did ? changesToOthers(stage, again) : undefined;
 }
 
 /** DELETE without WHERE asks the DELETE policies alone; rows that point to the table are taken away before. */
@@ -239,6 +206,7 @@ async function attackAsOther(scene: Scene, theirs: Row): Promise<void> {
   const { target, table, viewer, stage } = scene;
   const values = given(scene, theirs);
   await changing(scene, 'insert', [insertSql(target, values)]);
+  for (const other of disguises(scene, values)) await changing(scene, 'insert', [insertSql(target, other)]);
   await partitionLetsThrough(scene, insertSql(target, values));
   const key = conflictKey(table);
   const [set] = assignments(scene, theirs);
@@ -256,6 +224,42 @@ async function attackAsOther(scene: Scene, theirs: Row): Promise<void> {
     if (columns.length === 0) continue;
     const set = columns.map((name) => `${ident(name)} = ${valueSql(theirs.values[name])}`).join(', ');
     await changing(scene, 'move', [`UPDATE ${qualified(target)} SET ${set} WHERE ${where}`]);
+    await changing(scene, 'move', [`UPDATE ${qualified(target)} SET ${set}`]);
+  }
+}
+
+/** The same row as a policy may let it through: marked as everybody's, or with what the session carries besides. */
+function disguises(
+  { stage, table, viewer }: Scene,
+  values: Readonly<Record<string, string | null>>,
+): readonly Record<string, string | null>[] {
+  const flags = table.columns.filter((column) => column.type === 'boolean' && column.name in values);
+  const open = Object.fromEntries(flags.map((column) => [column.name, 'true']));
+  const carried = stage.boundaries.flatMap((one) => one.carries ?? []);
+  const own = settingsOf(stage, viewer);
+  const mine = Object.fromEntries(
+    carried.flatMap(({ setting, column }) => (column in values ? [[column, own[setting] ?? null]] : [])),
+  );
+  return [
+    ...(flags.length > 0 ? [{ ...values, ...open }] : []),
+    ...(Object.keys(mine).length > 0 ? [{ ...values, ...mine }] : []),
+  ];
+}
+
+/** Another's rows made one's own. */
+async function take(scene: Scene): Promise<void> {
+  const { stage, target, table, viewer, victim } = scene;
+  const mine = stage.witness.rowsOf(table, viewer)[0];
+  const theirs = stage.witness.rowsOf(table, victim)[0];
+  const columns = movedColumns(scene);
+  if (mine === undefined || theirs === undefined || columns.length === 0) return;
+  const owners = new Set(ownerColumns(stage, table));
+  for (const some of [columns.filter((name) => owners.has(name)), columns]) {
+    if (some.length === 0) continue;
+    const set = some.map((name) => `${ident(name)} = ${valueSql(mine.values[name])}`).join(', ');
+    await changing(scene, 'move', [
+      `UPDATE ${qualified(target)} SET ${set} WHERE ${whereRow(table, theirs)}`,
+    ]);
     await changing(scene, 'move', [`UPDATE ${qualified(target)} SET ${set}`]);
   }
 }
