@@ -8,7 +8,7 @@ import { test, type TestDatabase } from '../../cluster/index.ts';
 
 /**
  * One check with its two fixtures. In the SQL `{fx}` stands for the fixture's schema (first in the search path), `{app}` for a role that logs in
- * and may use the schema, `{owner}` for one without login, `{bypass}` for one without login and with BYPASSRLS.
+ * and may use the schema, `{owner}` for one without login, `{bypass}` for one without login and with BYPASSRLS, `{db}` for the database.
  */
 export interface Fixture {
   readonly code: `HT${number}`;
@@ -34,6 +34,7 @@ export interface Fixture {
 }
 
 interface Names {
+  readonly db: string;
   readonly app: string;
   readonly owner: string;
   readonly bypass: string;
@@ -76,7 +77,12 @@ async function lookAtAll(
   given: readonly Fixture[],
   only?: readonly ('fires' | 'near')[],
 ): Promise<Looked> {
-  const names = { app: db.role('app'), owner: db.role('owner'), bypass: db.role('bypass') };
+  const names = {
+    db: db.name,
+    app: db.role('app'),
+    owner: db.role('owner'),
+    bypass: db.role('bypass'),
+  };
   await db.query(`CREATE ROLE ${ident(names.app)} LOGIN; CREATE ROLE ${ident(names.owner)};
     CREATE ROLE ${ident(names.bypass)} BYPASSRLS`);
   const [version] = await db.query<{ major: number }>(
@@ -102,7 +108,8 @@ function filled(sql: string, schema: string, names: Names): string {
     .replaceAll('{fx}', schema)
     .replaceAll('{app}', names.app)
     .replaceAll('{owner}', names.owner)
-    .replaceAll('{bypass}', names.bypass);
+    .replaceAll('{bypass}', names.bypass)
+    .replaceAll('{db}', names.db);
 }
 
 async function load(
@@ -111,7 +118,7 @@ async function load(
 ): Promise<void> {
   const schema = schemaOf(fixture, which);
   await db.query(
-    `CREATE SCHEMA ${schema}; GRANT USAGE ON SCHEMA ${schema} TO ${Object.values(names).map(ident).join(', ')}`,
+    `CREATE SCHEMA ${schema}; GRANT USAGE ON SCHEMA ${schema} TO ${[names.app, names.owner, names.bypass].map(ident).join(', ')}`,
   );
   const client = await db.pool.connect();
   try {
