@@ -1,5 +1,6 @@
 -- hole: each new partition is opened by default privileges
 -- object: public.event_2026_02
+-- also: public.event
 -- attack: read, insert, update, delete, move
 -- seen: crossed
 -- role: {app}

@@ -1,6 +1,6 @@
--- near miss: an archive without row security, granted to the application
+-- near miss: an archive of every tenant's rows without row security, in a schema that the application may use
 -- role: {app}
--- why: the application has no USAGE on the archive's schema, and without it the grant on the table opens nothing.
+-- why: nothing in it is granted but the list of its files, which is nobody's.
 CREATE ROLE {owner} NOLOGIN;
 CREATE ROLE {app} LOGIN;
 CREATE SCHEMA app AUTHORIZATION {owner};
@@ -15,15 +15,18 @@ ALTER TABLE app.invoice ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.invoice FORCE ROW LEVEL SECURITY;
 CREATE POLICY own ON app.invoice
   USING (tenant_id = (SELECT nullif(current_setting('app.tenant_id', true), '')::uuid));
-GRANT USAGE ON SCHEMA app TO {app};
+GRANT USAGE ON SCHEMA app, archive TO {app};
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.invoice TO {app};
 CREATE TABLE archive.invoice (LIKE app.invoice INCLUDING ALL);
-GRANT SELECT ON archive.invoice TO {app};
+CREATE TABLE archive.file (month date PRIMARY KEY, name text NOT NULL);
+GRANT SELECT ON archive.file TO {app};
 RESET ROLE;
 INSERT INTO archive.invoice VALUES
-  ('aaaaaaaa-0000-4000-8000-00000000000a', 1), ('bbbbbbbb-0000-4000-8000-00000000000b', 1);
+  ('aaaaaaaa-0000-4000-8000-00000000000a', 1), ('bbbbbbbb-0000-4000-8000-00000000000b', 2);
 
 -- session 1 as {app}
 SET app.tenant_id = 'aaaaaaaa-0000-4000-8000-00000000000a';
 SELECT number FROM archive.invoice;
 -- fails: 42501
+SELECT count(*) FROM pg_stats WHERE schemaname = 'archive' AND tablename = 'invoice';
+-- gives: 0
