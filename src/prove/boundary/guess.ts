@@ -165,8 +165,19 @@ function boundaryOf(line: Line, { catalogue, roles, said }: Making): Boundary {
     const column = columns.get(table.oid);
     return column === undefined ? [] : [{ of: nameOf(table), column }];
   });
+  const filtered = new Set(
+    catalogue.texts
+      .filter((text) => text.kind === 'policy' && !/^\(?(true|false)\)?( ;|$)/.test(text.sql))
+      .map((text) => text.relation),
+  );
+  const unknown = tablesOf(catalogue).filter((table) => !owned.has(table.oid) && filtered.has(table.oid));
+  for (const table of unknown) {
+    said.push(
+      `${label(table)} has a policy, but no owner column and no foreign key to an owner: whose its rows are is not known, and nothing is shown about it.`,
+    );
+  }
   const shared = tablesOf(catalogue)
-    .filter((table) => !owned.has(table.oid))
+    .filter((table) => !owned.has(table.oid) && !filtered.has(table.oid))
     .map((table) => ({
       of: nameOf(table),
       because: 'it has no owner column, and no foreign key leads from it to a row that has an owner',

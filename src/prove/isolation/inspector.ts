@@ -167,6 +167,28 @@ export async function without(
   return true;
 }
 
+/** Gives a row other values for the time of `work`, as {@link without} takes one out. */
+export async function altered(
+  stage: Stage,
+  { of, row, values }: { of: Target; row: Row; values: Row['values'] },
+  work: () => Promise<void>,
+): Promise<void> {
+  const set = (from: Row['values']): string =>
+    Object.keys(values)
+      .map((name) => `${ident(name)} = ${valueSql(from[name])}`)
+      .join(', ');
+  const quiet = stubborn(stage, of);
+  const changed = { values: { ...row.values, ...values } };
+  const sql = `UPDATE ${qualified(of)} SET ${set(values)} WHERE ${whereRow(of, row)}`;
+  if (!(await committed(stage, { ...quiet, sql, expected: 1 }))) return;
+  try {
+    await work();
+  } finally {
+    const back = `UPDATE ${qualified(of)} SET ${set(row.values)} WHERE ${whereRow(of, { ...row, ...changed })}`;
+    await committed(stage, { ...quiet, sql: back, expected: 1 });
+  }
+}
+
 /** Statements that still triggers which run in every session, and that put them back as they were. */
 function stubborn(stage: Stage, of: RelationName): { before: string[]; after: string[] } {
   const tree = stage.targets.filter(

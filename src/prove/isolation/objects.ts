@@ -44,8 +44,8 @@ export interface Target extends RelationName {
 export interface Unique {
   readonly name: string;
   readonly columns: readonly string[];
-  /** Columns that its condition speaks of. */
-  readonly alike: readonly string[];
+  /** The condition of a partial index; empty for none. */
+  readonly condition: string;
 }
 
 export interface Reference {
@@ -100,8 +100,7 @@ const TARGETS_SQL = `
        ARRAY(SELECT a.attname::pg_catalog.text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0
              AND (a.attnum = ANY ((i.indkey::pg_catalog.int2[])[0:i.indnkeyatts - 1]) OR i.indexprs IS NOT NULL
                   AND ('"' || pg_catalog.pg_get_expr(i.indexprs, i.indrelid) || '"') ~ ('\\y' || a.attname || '\\y')) ORDER BY a.attnum),
-       'alike', ARRAY(SELECT a.attname::pg_catalog.text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0
-             AND i.indpred IS NOT NULL AND pg_catalog.pg_get_expr(i.indpred, i.indrelid) ~ ('\\y' || a.attname || '\\y') ORDER BY a.attnum)) ORDER BY ic.relname)
+       'condition', coalesce(pg_catalog.pg_get_expr(i.indpred, i.indrelid), '')) ORDER BY ic.relname)
      FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
      WHERE i.indrelid = c.oid AND (i.indisunique OR i.indisexclusion)), '[]') AS uniques,
     coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object('name', k.conname,

@@ -5,6 +5,7 @@ import type { Row } from '../../rows/index.ts';
 import type { Seen } from '../attacker.ts';
 import type { Reference, Target, Unique } from '../objects.ts';
 import { attempt, insertSql, ownerColumns, settingsOf, stateOf, whereRow } from '../stage.ts';
+import { altered } from '../inspector.ts';
 import { changing } from './changing.ts';
 import { given, type Scene } from './scene.ts';
 
@@ -12,8 +13,14 @@ import { given, type Scene } from './scene.ts';
 export async function attackKeys(scene: Scene, own: Row): Promise<void> {
   for (const key of scene.table.references) await pointAt(scene, { key, own });
   for (const unique of scene.table.uniques) {
-    for (const theirs of scene.stage.witness.rowsOf(scene.table, scene.victim))
-      await learnOf(scene, { unique, own, theirs });
+    const theirs = scene.stage.witness.rowsOf(scene.table, scene.victim)[0];
+    if (theirs === undefined) continue;
+    const meeting = meets(unique.condition);
+    if (Object.keys(meeting).length === 0) await learnOf(scene, { unique, own, theirs, meeting });
+    else
+      await altered(scene.stage, { of: scene.table, row: theirs, values: meeting }, () =>
+        learnOf(scene, { unique, own, theirs, meeting }),
+      );
   }
   if (scene.table.triggers > 0 && scene.target.kind !== 'v')
     await changing(scene, 'side effect', [insertSql(scene.target, given(scene, own))]);
@@ -57,17 +64,37 @@ function quoted(value: string): string {
   return `'${value.replaceAll("'", "''")}'`;
 }
 
+interface Learning {
+  readonly unique: Unique;
+  readonly own: Row;
+  readonly theirs: Row;
+  /** Values with which a row meets the condition of a partial index. */
+  readonly meeting: Values;
+}
+
+type Values = Readonly<Record<string, string | null>>;
+
+/** The values a simple condition asks for: `x IS NULL`, `x = 'a'`, `x`, `NOT x`. */
+function meets(condition: string): Values {
+  const found: Record<string, string | null> = {};
+  for (const [, name] of condition.matchAll(/"?(\w+)"? IS NULL/g)) found[name ?? ''] = null;
+  for (const [, name, value] of condition.matchAll(/"?(\w+)"?\)?(?:::[\w ]+)? = '([^']*)'/g))
+    found[name ?? ''] = value ?? '';
+  for (const [, not, name] of condition.matchAll(/^\(?(NOT )?"?(\w+)"?\)?$/g))
+    found[name ?? ''] = String(not === undefined);
+  return found;
+}
+
 /** The owner's own row with another's key: the refusal tells that the other row is there. */
-async function learnOf(
-  scene: Scene,
-  { unique, own, theirs }: { unique: Unique; own: Row; theirs: Row },
-): Promise<void> {
+async function learnOf(scene: Scene, { unique, own, theirs, meeting }: Learning): Promise<void> {
   const { stage, table, target, victim, viewer } = scene;
   if (bound(scene, unique)) return;
   if (unique.columns.some((name) => theirs.values[name] == null)) return;
   if (spans(scene, unique)) return;
-  const copied = [...unique.columns, ...unique.alike];
-  const taken = Object.fromEntries(copied.map((name) => [name, theirs.values[name] ?? null]));
+  const taken = {
+    ...Object.fromEntries(unique.columns.map((name) => [name, theirs.values[name] ?? null])),
+    ...meeting,
+  };
   const insert = insertSql(target, { ...given(scene, own), ...taken });
   const told = made(table, unique);
   const judge = (seen: Seen): string | undefined => {
@@ -106,7 +133,7 @@ function bound({ stage, table }: Scene, unique: Unique): boolean {
   const leading = table.references
     .filter((key) => stage.witness.others(key.to, undefined).length > 0)
     .flatMap((key) => key.columns);
-  return [...unique.columns].some((name) => owners.includes(name) || leading.includes(name));
+  return unique.columns.some((name) => owners.includes(name) || leading.includes(name));
 }
 
 /** Whether somebody said that this key may span owners. */
