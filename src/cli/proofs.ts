@@ -1,10 +1,14 @@
 // Every proof the command line knows, by the name it is called with: the one place that ties engines to words.
 import type { Boundary } from '../define/index.ts';
 import {
+  budgetsEvidence,
   type Evidence,
   findTraps,
   guessBoundaries,
+  isolationEvidence,
   type ProofProgress,
+  proveBudgets,
+  proveIsolation,
   proveStructure,
   structureEvidence,
   trapsEvidence,
@@ -29,6 +33,10 @@ export interface Subject {
   };
   /** Codes of checks, names of budgets: what of a proof is run; absent: all of it. */
   readonly only?: readonly string[];
+  /** Sizes of budgets, as multiples of what they state. */
+  readonly scales?: readonly number[];
+  /** A server to attack and measure on, as a superuser; absent: embedded ones. */
+  readonly serverUrl?: string;
   readonly now: Date;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: ProofProgress) => void;
@@ -60,11 +68,52 @@ export const PROOFS: readonly Proof[] = [
     },
   },
   {
+    name: 'isolation',
+    foreign: true,
+    // Of a definition that draws no line nothing is promised; of a database without one all is to be found out.
+    applies: ({ loaded, boundaries }) => loaded === undefined || boundaries !== undefined,
+    of: () => false,
+    run: async ({ url, boundaries, hints, serverUrl, now, signal, onProgress }) =>
+      isolationEvidence(
+        await proveIsolation({
+          url,
+          ...(boundaries !== undefined && { boundaries }),
+          hints,
+          ...(serverUrl !== undefined && { scratchUrl: serverUrl }),
+          now,
+          signal,
+          onProgress,
+        }),
+      ),
+  },
+  {
     name: 'traps',
     foreign: true,
     applies: () => true,
     of: isCode,
     run: async (subject) => trapsEvidence(await findTraps(await trapsOptions(subject))),
+  },
+  {
+    name: 'budgets',
+    foreign: false,
+    applies: ({ loaded }) => (loaded?.definition.proofs.budgets.length ?? 0) > 0,
+    of: (only) => !isCode(only),
+    run: async ({ loaded, serverUrl, scales, only = [], now, signal, onProgress }) => {
+      const { definition, baseDir } = loaded as Loaded;
+      const names = only.filter((name) => !isCode(name));
+      return budgetsEvidence(
+        await proveBudgets({
+          definition,
+          baseDir,
+          ...(serverUrl !== undefined && { url: serverUrl }),
+          ...(scales !== undefined && { scale: scales }),
+          ...(names.length > 0 && { only: names }),
+          now,
+          signal,
+          onProgress,
+        }),
+      );
+    },
   },
 ];
 

@@ -18,6 +18,9 @@ export interface Asked {
     readonly roles?: readonly string[];
   };
   readonly only?: readonly string[];
+  /** Sizes of budgets, as multiples of what they state. */
+  readonly scales?: readonly number[];
+  readonly serverUrl?: string;
 }
 
 const URLS = ['postgres://', 'postgresql://'];
@@ -43,12 +46,18 @@ export function readArguments(invocation: Invocation): Asked | { readonly misuse
   const [definition] = rest;
   const [url] = urls;
   const only = list(invocation, 'only').flatMap((codes) => codes.split(','));
+  const sizes = list(invocation, 'at').flatMap((some) => some.split(','));
+  const wrong = sizes.find((size) => !/^\d+(\.\d+)?$/.test(size) || Number(size) === 0);
+  if (wrong !== undefined) return { misused: `--at takes multiples such as 1 or 3, not ${wrong}` };
+  const serverUrl = text(invocation, 'server');
   return {
     proofs: PROOFS.map(({ name }) => name).filter((name) => names.includes(name)),
     ...(definition !== undefined && { definition }),
     ...(url !== undefined && { url }),
     hints: hints(invocation),
     ...(only.length > 0 && { only }),
+    ...(sizes.length > 0 && { scales: sizes.map(Number) }),
+    ...(serverUrl !== undefined && { serverUrl }),
   };
 }
 

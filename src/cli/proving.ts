@@ -44,6 +44,8 @@ export async function withSubject<T>(
   const common = {
     hints: asked.hints,
     ...(asked.only !== undefined && { only: asked.only }),
+    ...(asked.scales !== undefined && { scales: asked.scales }),
+    ...(asked.serverUrl !== undefined && { serverUrl: asked.serverUrl }),
     now: invocation.now(),
     signal,
     onProgress: ({ proof, doing, done, of }) => line.show(`${proof}: ${doing}`, done, of),
@@ -212,6 +214,8 @@ function commandLine(subject: Subject, asked: Asked): string {
     ...(setting === undefined ? [] : ['--setting', setting]),
     ...roles.flatMap((role) => ['--role', role]),
     ...(asked.only ?? []).flatMap((one) => ['--only', one]),
+    ...(asked.scales ?? []).flatMap((one) => ['--at', String(one)]),
+    ...(asked.serverUrl === undefined ? [] : ['--server', redact(asked.serverUrl)]),
   ];
   return `holdfast prove ${words.map(quoted).join(' ')}`;
 }

@@ -18,6 +18,7 @@ const MOST_CHARACTERS = 400;
 const WIDTH = 116;
 const SHORT_HASH = 12;
 const SHORT = 44;
+const MOST_LINES = 12;
 const MOST_STATEMENTS = 10;
 
 /** How much is printed, and where the page was written. */
@@ -105,7 +106,7 @@ function seconds(ms: number): string {
 function linesOf(section: Section, showing: EvidenceShowing): readonly string[] {
   switch (section.kind) {
     case 'text':
-      return [...titled(section.title), ...section.lines.map(visible)];
+      return [...titled(section.title), ...textLines(section.lines, showing)];
     case 'table':
       return [...titled(section.title), ...tableLines(section, showing)];
     case 'matrix':
@@ -115,6 +116,12 @@ function linesOf(section: Section, showing: EvidenceShowing): readonly string[] 
     default:
       return statementLines(section);
   }
+}
+
+function textLines(lines: readonly string[], { all }: EvidenceShowing): readonly string[] {
+  if (all || lines.length <= MOST_LINES) return lines.map(visible);
+  const more = lines.length - MOST_LINES;
+  return [...lines.slice(0, MOST_LINES).map(visible), `and ${counted(more, 'line')} more: --all shows them`];
 }
 
 const titled = (title: string | undefined): string[] => (title === undefined ? [] : ['', visible(title)]);

@@ -36,6 +36,16 @@ export {
   type Traps,
   type TrapsOptions,
 } from './traps/index.ts';
+export {
+  isolationEvidence,
+  proveIsolation,
+  type Cell,
+  type Crossing,
+  type Isolation,
+  type IsolationOptions,
+  type Outcome,
+  type Told,
+} from './isolation/index.ts';
 export { lapse, lapseDefaults, type LapseOptions } from './lapse/lapse.ts';
 export type { Failure } from './lapse/replay.ts';
 export { brokenLines, jobRows, relationRows, verdict, type JobFigures, type Lapse } from './lapse/report.ts';

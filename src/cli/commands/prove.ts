@@ -15,13 +15,15 @@ export const proveCommand: Command = {
   name: 'prove',
   summary:
     'show on a real server that promises hold: compare, attack a copy, search for traps, measure; the database is only read',
-  usage: `[${PROOFS.map(({ name }) => name).join(' | ')} …] [DEFINITION] [postgres://URL] [--html FILE] [--last] [--all] [--only CODE] [--column C] [--setting S] [--role R] [--json]`,
+  usage: `[${PROOFS.map(({ name }) => name).join(' | ')} …] [DEFINITION] [postgres://URL] [--html FILE] [--last] [--all] [--only CODE] [--at SIZE] [--server URL] [--column C] [--setting S] [--role R] [--json]`,
   options: {
     ...targetOptions,
     html: { type: 'string' },
     last: { type: 'boolean' },
     all: { type: 'boolean' },
     only: { type: 'string', multiple: true },
+    at: { type: 'string', multiple: true },
+    server: { type: 'string' },
     column: { type: 'string' },
     setting: { type: 'string' },
     role: { type: 'string', multiple: true },
@@ -32,6 +34,9 @@ export const proveCommand: Command = {
     last: 'run nothing: show what the ledger has of the last time',
     all: 'print every row and statement; --json and --html always hold them all',
     only: 'checks of traps by code (HT106), budgets by name; may be given several times',
+    at: 'budgets: the sizes to measure at, as multiples of what they state: --at 1 --at 3',
+    server:
+      'a server to attack copies and to measure on, as a superuser, of the same major; default: embedded ones',
     column: 'without a definition: the column that says whose a row is; default: guessed and shown',
     setting:
       'without a definition: the setting that says for whom a session works; default: guessed and shown',
