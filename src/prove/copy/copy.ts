@@ -26,6 +26,7 @@ export interface Copy {
   readonly pool: Pool;
   /** Reads the copy's catalogue, with `pg_catalog` as its path. */
   readonly query: CatalogueQuery;
+  readonly now: Date;
   /** `server_version_num` of the target: 180004 is 18.4. */
   readonly versionNumber: number;
   /** The copy lies on the target's own server. */

@@ -11,9 +11,15 @@ import type { Left } from './copy.ts';
  */
 export async function verify(target: Pool, copy: Pool): Promise<readonly Left[]> {
   const [theirs, ours] = await Promise.all([catalogueDump(target), catalogueDump(copy)]);
+  const foreign = new Set(theirs.flatMap(({ object }) => /^foreign (table .*)$/.exec(object)?.[1] ?? []));
   return compare(theirs, ours, (line) => line.facet !== 'comment')
-    .filter((one) => !sameSpelling(one))
+    .filter((one) => !sameSpelling(one) && !isOutside(one, foreign))
     .map((one) => ({ subject: `${one.object}, ${one.facet}`, why: whyOf(one) }));
+}
+
+/** What leads out of a database is not in its copy, as is told of each; a foreign table is an ordinary one there. */
+function isOutside({ object }: StructureDifference, foreign: ReadonlySet<string>): boolean {
+  return /^(foreign table|server|foreign-data wrapper) /.test(object) || foreign.has(object);
 }
 
 function whyOf(one: StructureDifference): string {

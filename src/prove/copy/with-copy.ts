@@ -81,6 +81,7 @@ async function filled<T>(given: Filling, work: (copy: Copy) => Promise<T>): Prom
       pool,
       query: async <Row extends object>(sql: string, values: readonly unknown[] = []) =>
         (await reading.query(sql, [...values])).rows as Row[],
+      now: options.now,
       versionNumber: target.versionNumber,
       own: place.own,
       left,

@@ -60,7 +60,17 @@ export interface Asked {
   readonly rules: readonly Rule[];
   /** The default's value, where it is one that stays the same. */
   readonly byDefault: string | undefined;
+  /** What the database's own code compares a column of this name with. */
+  readonly spoken: readonly string[];
 }
+
+/** Set, these take a row out of sight. */
+const ENDED =
+  /delet|revok|archiv|cancel|disabl|remov|expired|banned|suspend|locked|closed|merged|hidden|ended|inactive|anonymi/i;
+const LASTING = /expir|until|valid_to|ends|due|deadline/i;
+const GOOD = /active|enabled|visible|verified|approved|published|valid/i;
+const DAY_MS = 86_400_000;
+const YEARS_MS = 3_650 * DAY_MS;
 
 /**
  * Values for one column of one row, in the order to try them; null is the last where the column takes it.
@@ -77,9 +87,26 @@ export function candidatesFor(asked: Asked): readonly (string | null)[] {
   const first = asked.byDefault !== undefined && (chosen || type?.category === 'A') ? [asked.byDefault] : [];
   const suggested = type === undefined ? [] : suggestedBy(rules, { type, modifier, at });
   const ahead = made.slice(0, 2);
-  const values: (string | null)[] = [...new Set([...first, ...ahead, ...suggested, ...made])];
-  if (!refusesNull(column, types)) values.push(null);
-  return values;
+  const named = type === undefined ? [] : namedValues(asked, type);
+  const values: (string | null)[] = [...new Set([...named, ...first, ...ahead, ...suggested, ...made])];
+  if (refusesNull(column, types)) return values;
+  const out = ENDED.test(column.name) && /^(date|timestamp|timestamptz)$/.test(type?.name ?? '');
+  return out ? [null, ...values] : [...values, null];
+}
+
+/** What the column's name asks for: rows that are in sight, and in the states that the database's code asks about. */
+function namedValues({ column, at, spoken, rules }: Asked, type: Type): readonly string[] {
+  if (type.name === 'bool' && ENDED.test(column.name)) return ['false'];
+  if (type.name === 'bool' && GOOD.test(column.name)) return ['true'];
+  if (/^timestamp|^date$/.test(type.name) && LASTING.test(column.name) && rules.length === 0) {
+    const later = new Date(at.now.getTime() + YEARS_MS + (at.row + at.turn) * DAY_MS).toISOString();
+    return [type.name === 'date' ? later.slice(0, 10) : `${later.slice(0, 19)}+00`];
+  }
+  if (spoken.length === 0 || !(TEXTS.has(type.name) || type.kind === 'e')) return [];
+  const by = (at.row + at.turn) % spoken.length;
+  return [...spoken.slice(by), ...spoken.slice(0, by)].filter(
+    (text) => type.kind !== 'e' || type.labels.includes(text),
+  );
 }
 
 /** What the rules compare with, as far as the type takes it. */
@@ -96,6 +123,11 @@ function suggestedBy(
       .filter((n) => Math.abs(n) <= most && Number.isInteger(n))
       .map(String);
   if (FRACTIONS.has(type.name)) return around(numbersIn(whole), 0.5).map(String);
+  if (/^timestamp|^date$/.test(type.name))
+    return instantsAround(
+      textsIn(whole).filter((text) => readable(text, type)),
+      given,
+    );
   if (!TEXTS.has(type.name)) return textsIn(whole).filter((text) => readable(text, type));
   const texts = textsIn(whole);
   const turned =
@@ -109,6 +141,20 @@ function suggestedBy(
   return [...patterned(whole, at), ...likesIn(whole, at.marker), ...lengths, ...turned].filter(
     (text) => text.length <= room,
   );
+}
+
+/** Each instant in a rule, and shortly after it, another for each row. */
+function instantsAround(
+  texts: readonly string[],
+  { type, at }: { readonly type: Type; readonly at: Place },
+): readonly string[] {
+  const step = type.name === 'date' ? DAY_MS : DAY_MS / 24;
+  return texts.flatMap((text) => {
+    const ms = Date.parse(text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00'));
+    if (Number.isNaN(ms)) return [text];
+    const after = new Date(ms + (at.row + at.turn * 3 + at.world) * step).toISOString();
+    return [type.name === 'date' ? after.slice(0, 10) : `${after.slice(0, 19)}+00`, text];
+  });
 }
 
 function around(numbers: readonly number[], step: number): readonly number[] {

@@ -1,10 +1,10 @@
 // One row before it is inserted: what it refers to, what its owner gives it, and a choice for the rest.
 import { candidatesFor, domainRules, refusesNull } from './candidates.ts';
 import type { Column, Reference, Rule, Table } from './catalogue.ts';
-import { columnsIn } from './expression.ts';
+import { columnsIn, renamed } from './expression.ts';
 import type { Filling, Made } from './filling.ts';
 import { solve } from './solve.ts';
-import { valuesOf, type Place } from './values.ts';
+import type { Place } from './values.ts';
 
 /** What is tried differently after a refusal. */
 export interface Shifts {
@@ -33,13 +33,15 @@ export interface Draft {
   readonly values: ReadonlyMap<string, string | null>;
   /** References left empty for now, or filled with what refers to nothing. */
   readonly open: readonly Reference[];
+  /** Tables without a row to refer to, where one is required. */
+  readonly missing: readonly string[];
   /** Some of them were required: the row can be inserted only with checks of references off. */
   readonly dangling: boolean;
 }
 
 /** Puts a row together. */
 export async function draft(filling: Filling, order: Order, shifts: Shifts): Promise<Draft> {
-  const fixed = ownersOf(filling, order);
+  const fixed = await ownersOf(filling, order);
   const linked = link({ filling, order, shifts, fixed });
   const free = await freeColumns(filling, order, { shifts, fixed, optional: linked.optional });
   const { table } = order;
@@ -54,7 +56,7 @@ export async function draft(filling: Filling, order: Order, shifts: Shifts): Pro
     if (value !== undefined) values.set(name, value);
   }
   for (const reference of linked.toItself) pointToItself(reference, values);
-  return { values, open: linked.open, dangling: linked.dangling };
+  return { values, open: linked.open, dangling: linked.dangling, missing: linked.missing };
 }
 
 /** Every rule on a row: the table's, its partition's, its domains'. */
@@ -70,11 +72,12 @@ export function rulesOf(filling: Filling, order: Order): readonly Rule[] {
 /** Where a value of the row comes from. */
 export function placeOf(filling: Filling, order: Order, turn: number): Place {
   const { table, world, row } = order;
-  return { seed: filling.seed, world, marker: filling.markers[world] ?? '', table: table.id, row, turn };
+  const { seed, now } = filling;
+  return { seed, now, world, marker: filling.markers[world] ?? '', table: table.id, row, turn };
 }
 
 /** Columns that hold an owner's name, with the name. */
-function ownersOf(filling: Filling, order: Order): Map<string, string | null> {
+async function ownersOf(filling: Filling, order: Order): Promise<Map<string, string | null>> {
   const { table, world } = order;
   const fixed = new Map<string, string | null>();
   for (const column of table.columns) {
@@ -88,20 +91,38 @@ function ownersOf(filling: Filling, order: Order): Map<string, string | null> {
     const born = source?.table === table.id && source.column === column.name;
     if (born && (order.another || filling.nameOf(number, world) === undefined) && column.counts) continue;
     if (born && order.another) continue;
-    const name =
-      filling.nameOf(number, world) ?? filling.bear(number, world, nameFor(filling, order, column));
+    const known = filling.nameOf(number, world);
+    const name = known ?? filling.bear(number, world, await nameFor(filling, order, column));
     fixed.set(column.name, name);
   }
   return fixed;
 }
 
-function nameFor(filling: Filling, order: Order, column: Column): string {
-  const rules = rulesOf(filling, order).filter(
-    (rule) => columnsIn(rule.expression, [column.name]).length > 0,
-  );
+/** A name that every column takes which will hold it. */
+async function nameFor(filling: Filling, order: Order, column: Column): Promise<string> {
+  const number = filling.owners.classOf(order.table.id, column.name) ?? 0;
+  const rules = filling.owners.columnsOf(number).flatMap((one) => rulesAbout(filling, one, column.name));
   const at = placeOf(filling, order, 0);
-  const list = candidatesFor({ column, at, types: filling.types, rules, byDefault: undefined });
-  return list.find((value) => value !== null) ?? valuesOf(column, at, filling.types)[0] ?? '';
+  const list = candidatesFor({ column, at, types: filling.types, rules, byDefault: undefined, spoken: [] });
+  const free = new Map([[column.name, list.filter((value) => value !== null)]]);
+  const problem = { columns: [column], rules, free, fixed: new Map<string, string>(), shift: 0 };
+  const solved = await solve(filling.ask, problem, filling.types);
+  return solved.get(column.name) ?? free.get(column.name)?.[0] ?? '';
+}
+
+/** The rules about one column alone, as if it were called otherwise. */
+function rulesAbout(
+  filling: Filling,
+  of: { readonly table: string; readonly column: string },
+  as: string,
+): readonly Rule[] {
+  const table = filling.catalogue.tables.find(({ id }) => id === of.table);
+  if (table === undefined) return [];
+  const names = table.columns.map(({ name }) => name);
+  const found = table.columns.find(({ name }) => name === of.column);
+  const rules = [...table.rules, ...(found === undefined ? [] : domainRules(found, filling.types))];
+  const alone = rules.filter(({ expression }) => columnsIn(expression, names).join('\n') === of.column);
+  return alone.map(({ name, expression }) => ({ name, expression: renamed(expression, of.column, as) }));
 }
 
 interface Linking {
@@ -113,6 +134,8 @@ interface Linking {
 }
 
 interface Linked {
+  /** Tables without a row to refer to, where one is required and none will come. */
+  readonly missing: readonly string[];
   readonly open: readonly Reference[];
   readonly dangling: boolean;
   readonly toItself: readonly Reference[];
@@ -126,6 +149,7 @@ function link({ filling, order, shifts, fixed }: Linking): Linked {
   const open: Reference[] = [];
   const toItself: Reference[] = [];
   const optional = new Map<string, string | null>();
+  const missing: string[] = [];
   let dangling = false;
   const given = new Set(fixed.keys());
   const bound = (reference: Reference): number => reference.columns.filter((name) => given.has(name)).length;
@@ -146,9 +170,10 @@ function link({ filling, order, shifts, fixed }: Linking): Linked {
     if (reference.to !== table.id || spare.length === 0) open.push(reference);
     if (spare.length > 0) for (const name of spare) fixed.set(name, null);
     else if (reference.to === table.id) toItself.push(reference);
-    else if (!reference.columns.every((name) => fixed.get(name) === null)) dangling = true;
+    else if (filling.inRing(table.id, reference.to)) dangling = true;
+    else missing.push(reference.to);
   }
-  return { open, dangling, toItself, optional };
+  return { open, dangling, toItself, optional, missing };
 }
 
 function pick(
@@ -164,7 +189,9 @@ function pick(
     }),
   );
   const place = order.table.references.indexOf(reference);
-  const turn = order.row + Math.floor(shifts.picks / Math.max(1, fitting.length) ** place);
+  // Two references to one table mean two rows of it: who depends, and on what.
+  const before = order.table.references.slice(0, place).filter(({ to }) => to === reference.to).length;
+  const turn = order.row + before + Math.floor(shifts.picks / Math.max(1, fitting.length) ** place);
   return fitting[turn % Math.max(1, fitting.length)];
 }
 
@@ -201,7 +228,8 @@ async function freeColumns(
     if (fixed.has(column.name) || column.generated !== null || column.counts) continue;
     const at = placeOf(filling, order, shifts.turns.get(column.name) ?? 0);
     const byDefault = defaults.get(column.name);
-    const list = candidatesFor({ column, at, types: filling.types, rules: about, byDefault });
+    const spoken = filling.spokenOf(column.name);
+    const list = candidatesFor({ column, at, types: filling.types, rules: about, byDefault, spoken });
     if (shifts.choices > 0 && about.length === 0) {
       const other = shifted(list, { column, shifts, byDefault });
       if (other !== undefined) free.set(column.name, other);

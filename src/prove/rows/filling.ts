@@ -4,6 +4,7 @@ import type { CatalogueQuery } from '../../define/trait.ts';
 import { close, connect } from '../../server/index.ts';
 import { ident, qualified } from '../../sql.ts';
 import type { Catalogue, Table, Type } from './catalogue.ts';
+import { ringsOf } from './order.ts';
 import type { Owners } from './owners.ts';
 import type { Row } from './population.ts';
 
@@ -23,6 +24,9 @@ export interface FillingOptions {
   readonly seed: number;
   /** By world; the first is for rows that are nobody's. */
   readonly markers: readonly string[];
+  readonly now: Date;
+  /** Values that policies, views and functions compare columns with, by the column's name. */
+  readonly spoken: ReadonlyMap<string, readonly string[]>;
 }
 
 /** Everything the steps of filling share. One session, each INSERT its own transaction. */
@@ -32,6 +36,9 @@ export class Filling {
   readonly owners: Owners;
   readonly seed: number;
   readonly markers: readonly string[];
+  readonly now: Date;
+  readonly #spoken: ReadonlyMap<string, readonly string[]>;
+  readonly #rings: ReadonlyMap<string, number>;
   readonly #client: Client;
   readonly #path: string;
   readonly #rows = new Map<string, Map<number, Made[]>>();
@@ -44,6 +51,9 @@ export class Filling {
     this.owners = options.owners;
     this.seed = options.seed;
     this.markers = options.markers;
+    this.now = options.now;
+    this.#spoken = options.spoken;
+    this.#rings = ringsOf(options.catalogue.tables);
     this.#client = client;
     this.#path = path;
   }
@@ -96,6 +106,16 @@ export class Filling {
   bear(number: number, world: number, name: string): string {
     this.#names.set(`${number} ${world}`, name);
     return name;
+  }
+
+  /** Whether two tables lead to each other by their references. */
+  inRing(one: string, other: string): boolean {
+    return this.#rings.has(one) && this.#rings.get(one) === this.#rings.get(other);
+  }
+
+  /** What the database's own code compares a column of this name with. */
+  spokenOf(column: string): readonly string[] {
+    return this.#spoken.get(column) ?? [];
   }
 
   /** Rows that a row of a world may refer to: the world's, and those that are nobody's. */

@@ -24,7 +24,9 @@ export async function insert(filling: Filling, order: Order, last: boolean): Pro
   let refusal: Refusal = { why: 'no value could be made for it', full: false, byTrigger: false };
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const drafted = await draft(filling, order, shifts);
-    if (drafted.dangling && !last) return { made: undefined, why: waits(drafted), full: false };
+    if (drafted.missing.length > 0 || (drafted.dangling && !last)) {
+      return { made: undefined, why: waits(drafted), full: false };
+    }
     const tried = await attemptOnce(filling, order, drafted);
     if (tried.made !== undefined) return { made: tried.made, open: drafted.open, ...noteOf(drafted) };
     refusal = tried.refusal;
@@ -41,8 +43,9 @@ function noteOf(drafted: Draft): { note?: string } {
     : {};
 }
 
-function waits({ open }: Draft): string {
-  return `there is no row in ${open.map(({ to }) => to).join(', ')} to refer to`;
+function waits({ open, missing }: Draft): string {
+  const tables = missing.length > 0 ? missing : open.map(({ to }) => to);
+  return `there is no row in ${[...new Set(tables)].join(', ')} to refer to`;
 }
 
 interface Refusal {

@@ -1,5 +1,6 @@
 // The order in which tables are filled: what is referred to before what refers to it.
 import type { Reference, Table, Type } from './catalogue.ts';
+import type { Owners } from './owners.ts';
 import { refusesNull } from './candidates.ts';
 
 /** Whether a reference must hold at once: none of its columns takes NULL. */
@@ -11,15 +12,22 @@ export function isRequired(table: Table, reference: Reference, types: ReadonlyMa
 }
 
 /**
- * Orders tables so that each comes after those it refers to. In a ring, references that may stay empty at first are
+ * Orders tables so that each comes after those it refers to, and after the one where its owners' names are born. In a ring, references that may stay empty at first are
  * passed over; of a ring of nothing but required ones, the table with the fewest of them comes first.
  */
-export function ordered(tables: readonly Table[], types: ReadonlyMap<number, Type>): readonly Table[] {
+export function ordered(
+  tables: readonly Table[],
+  given: { readonly types: ReadonlyMap<number, Type>; readonly owners: Owners },
+): readonly Table[] {
+  const { types, owners } = given;
   const known = new Set(tables.map(({ id }) => id));
   const done = new Set<string>();
   let waiting = [...tables];
   const result: Table[] = [];
+  const waitsForOwner = (table: Table): boolean =>
+    sourcesFor(table, owners).some((source) => known.has(source) && source !== table.id && !done.has(source));
   const open = (table: Table, all: boolean): number =>
+    (all && waitsForOwner(table) ? 1 : 0) +
     table.references.filter(
       (reference) =>
         known.has(reference.to) &&
@@ -40,4 +48,39 @@ export function ordered(tables: readonly Table[], types: ReadonlyMap<number, Typ
     waiting = waiting.filter((table) => !done.has(table.id));
   }
   return result;
+}
+
+function sourcesFor(table: Table, owners: Owners): readonly string[] {
+  return table.columns.flatMap(({ name }) => {
+    const number = owners.classOf(table.id, name);
+    const source = number === undefined ? undefined : owners.sources.get(number);
+    return source === undefined ? [] : [source.table];
+  });
+}
+
+/** Which ring of references each table is in: tables that lead to one another have the same number. */
+export function ringsOf(tables: readonly Table[]): ReadonlyMap<string, number> {
+  const leads = new Map(tables.map((table) => [table.id, reachable(table, tables)]));
+  const rings = new Map<string, number>();
+  for (const [at, { id }] of tables.entries()) {
+    if (rings.has(id)) continue;
+    rings.set(id, at);
+    for (const other of leads.get(id) ?? []) if (leads.get(other)?.has(id) === true) rings.set(other, at);
+  }
+  return rings;
+}
+
+function reachable(from: Table, tables: readonly Table[]): ReadonlySet<string> {
+  const byId = new Map(tables.map((table) => [table.id, table]));
+  const found = new Set<string>();
+  const queue = [from];
+  for (let table = queue.pop(); table !== undefined; table = queue.pop()) {
+    for (const { to } of table.references) {
+      const next = byId.get(to);
+      if (next === undefined || found.has(to)) continue;
+      found.add(to);
+      queue.push(next);
+    }
+  }
+  return found;
 }

@@ -7,6 +7,8 @@ import type { Catalogue, Table } from './catalogue.ts';
 export interface Owners {
   /** Columns that hold an owner's name, `table id` + `column` → its class: all columns of a class hold the same value. */
   readonly classOf: (table: string, column: string) => number | undefined;
+  /** The columns of a class. */
+  readonly columnsOf: (number: number) => readonly { readonly table: string; readonly column: string }[];
   /** The class each setting is compared with. */
   readonly settings: ReadonlyMap<string, number>;
   /** Tables whose rows are somebody's. */
@@ -24,7 +26,7 @@ const keyOf = (table: string, column: string): string => `${table}\n${column}`;
  */
 export function findOwners(catalogue: Catalogue, boundaries: readonly Boundary[]): Owners {
   const classes = new Classes();
-  const shared = new Set(boundaries.flatMap((boundary) => boundary.shared.map(({ of }) => idOf(of))));
+  const shared = sharedByAll(boundaries);
   const tables = new Map(catalogue.tables.map((table) => [table.id, table]));
   const named = new Map<string, string>();
   for (const boundary of boundaries) joinBoundary(boundary, { tables, classes, named });
@@ -35,10 +37,17 @@ export function findOwners(catalogue: Catalogue, boundaries: readonly Boundary[]
   const classOf = (table: string, column: string): number | undefined => classes.of(keyOf(table, column));
   return {
     classOf,
+    columnsOf: (number) => classes.columns(number),
     settings,
     owned: ownedTables(catalogue.tables, classOf, shared),
     sources: sourcesOf(catalogue.tables, classOf),
   };
+}
+
+/** A table may be everybody's to one boundary and somebody's to another. */
+function sharedByAll(boundaries: readonly Boundary[]): ReadonlySet<string> {
+  const lists = boundaries.map((boundary) => boundary.shared.map(({ of }) => idOf(of)));
+  return new Set(lists.flat().filter((id) => lists.every((list) => list.includes(id))));
 }
 
 /** Disjoint sets of columns. */
@@ -48,6 +57,13 @@ class Classes {
 
   of(key: string): number | undefined {
     return this.#numbers.get(key);
+  }
+
+  columns(number: number): { table: string; column: string }[] {
+    return [...this.#numbers].flatMap(([key, one]) => {
+      const [table = '', column = ''] = key.split('\n');
+      return one === number ? [{ table, column }] : [];
+    });
   }
 
   add(key: string): number {
@@ -177,7 +193,10 @@ function namedBy(setting: string, tables: readonly Table[]): string | undefined 
   return table === undefined || primary?.length !== 1 ? undefined : keyOf(table.id, primary[0] ?? '');
 }
 
-/** A table is somebody's when it has an owner's column or refers to a table that is. */
+/**
+ * A table is somebody's when it has an owner's column, refers to a table that is, or is referred to by one: what is not
+ * said to be shared is kept apart, as the organisations that a list of members leads to.
+ */
 function ownedTables(
   tables: readonly Table[],
   classOf: Owners['classOf'],
@@ -191,10 +210,13 @@ function ownedTables(
       )
       .map(({ id }) => id),
   );
+  const free = (id: string): boolean => !shared.has(id);
   for (let size = -1; size !== owned.size;) {
     size = owned.size;
     for (const table of tables) {
-      if (!shared.has(table.id) && table.references.some(({ to }) => owned.has(to))) owned.add(table.id);
+      const led = table.references.map(({ to }) => to);
+      if (free(table.id) && led.some((to) => owned.has(to))) owned.add(table.id);
+      if (owned.has(table.id)) led.filter(free).forEach((to) => owned.add(to));
     }
   }
   return owned;

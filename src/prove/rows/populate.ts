@@ -12,6 +12,7 @@ import { findOwners } from './owners.ts';
 import { missingPartitions } from './partitions.ts';
 import type { Population, PopulateOptions } from './population.ts';
 import { wordOf } from './random.ts';
+import { readSpoken } from './spoken.ts';
 import { refreshViews } from './refresh.ts';
 
 /** Defaults of {@link PopulateOptions}. */
@@ -37,10 +38,20 @@ export async function populate(copy: Copy, options: PopulateOptions): Promise<Po
     { length: options.worlds + 1 },
     (_, world) => `w${world}${wordOf(MARKER_LENGTH, options.seed, 'marker', world)}`,
   );
-  const filling = await Filling.open({ url: copy.url, catalogue, owners, seed: options.seed, markers });
+  const spoken = await readSpoken(copy.query);
+  const { seed } = options;
+  const filling = await Filling.open({
+    url: copy.url,
+    catalogue,
+    owners,
+    seed,
+    markers,
+    now: copy.now,
+    spoken,
+  });
   try {
     const work: Work = { filling, options, notes, open: [], refused: new Map() };
-    const tables = ordered(catalogue.tables, catalogue.types);
+    const tables = ordered(catalogue.tables, { types: catalogue.types, owners });
     await pass(work, tables, { last: false, another: false });
     await again(work, tables);
     await fillOpen(filling, work.open, notes);
@@ -61,7 +72,7 @@ export async function populate(copy: Copy, options: PopulateOptions): Promise<Po
       })),
       shared: plain(0),
       empty,
-      notes,
+      notes: told(notes, empty),
     };
   } finally {
     await filling.end();
@@ -69,6 +80,16 @@ export async function populate(copy: Copy, options: PopulateOptions): Promise<Po
 }
 
 type Note = Population['notes'][number];
+
+/** Each once; what was tried for a table that has no row in the end says nothing. */
+function told(notes: readonly Note[], empty: Population['empty']): Population['notes'] {
+  const key = ({ of }: { readonly of: Note['of'] }): string => `${of.schema}.${of.name}`;
+  const without = new Set(empty.map(key));
+  const once = new Map(notes.map((note) => [`${key(note)} ${note.what}`, note]));
+  return [...once.values()].filter(
+    (note) => !without.has(key(note)) || note.what.startsWith('it has no partition'),
+  );
+}
 
 interface Work {
   readonly filling: Filling;

@@ -2,22 +2,24 @@
 // candidates, in one query.
 import type { CatalogueQuery } from '../../define/trait.ts';
 import { ident } from '../../sql.ts';
-import type { Column, Rule, Type } from './catalogue.ts';
 import { baseOf } from './candidates.ts';
-import { columnsIn } from './expression.ts';
+import type { Column, Rule, Type } from './catalogue.ts';
+import { columnsIn, equationsIn, type Equation } from './expression.ts';
 
 /** Combinations asked about at once. */
 const MOST = 20_000;
 /** Combinations asked about one by one where a rule fails on some of them. */
-const MOST_SINGLY = 200;
+const MOST_SINGLY = 300;
 const SOLUTIONS = 8;
+
+type Values = readonly (string | null)[];
 
 /** One row's columns as far as they are known. */
 export interface Problem {
   readonly columns: readonly Column[];
   readonly rules: readonly Rule[];
   /** Columns that may still be chosen, with what for. */
-  readonly free: ReadonlyMap<string, readonly (string | null)[]>;
+  readonly free: ReadonlyMap<string, Values>;
   readonly fixed: ReadonlyMap<string, string | null>;
   /** Which of the solutions is wanted, from 0. */
   readonly shift: number;
@@ -35,7 +37,17 @@ export async function solve(
 ): Promise<ReadonlyMap<string, string | null>> {
   const chosen = new Map<string, string | null>();
   for (const group of groups(problem)) {
-    const found = await solveGroup(query, { ...problem, ...group, types });
+    const narrowed = await narrow(query, { ...problem, ...group, equations: [], types });
+    const names = group.names.filter((name) => !narrowed.has(name) || (narrowed.get(name)?.length ?? 0) > 0);
+    const free = new Map([...problem.free, ...narrowed]);
+    const found = await solveGroup(query, {
+      ...problem,
+      ...group,
+      names,
+      free,
+      equations: equationsOf(problem, group),
+      types,
+    });
     for (const [name, value] of found) chosen.set(name, value);
   }
   return chosen;
@@ -46,14 +58,18 @@ interface Group {
   readonly names: readonly string[];
 }
 
+/** A group of a problem, ready to be asked about. */
+interface Question extends Problem, Group {
+  /** Columns that others give. */
+  readonly equations: readonly Equation[];
+  readonly types: ReadonlyMap<number, Type>;
+}
+
 /** Rules that share a free column are solved together. */
 function groups(problem: Problem): readonly Group[] {
-  const names = problem.columns.map(({ name }) => name);
   let found: Group[] = [];
   for (const rule of problem.rules) {
-    const mentioned = withSources(columnsIn(rule.expression, names), problem.columns).filter((name) =>
-      problem.free.has(name),
-    );
+    const mentioned = mentionedBy(rule, problem.columns).filter((name) => problem.free.has(name));
     if (mentioned.length === 0) continue;
     const touching = found.filter((group) => group.names.some((name) => mentioned.includes(name)));
     found = [
@@ -67,80 +83,113 @@ function groups(problem: Problem): readonly Group[] {
   return found;
 }
 
-/** A generated column stands for the columns it is made of. */
-function withSources(mentioned: readonly string[], columns: readonly Column[]): readonly string[] {
+/** The columns in a rule; a generated one stands for those it is made of, too. */
+function mentionedBy(rule: Rule, columns: readonly Column[]): readonly string[] {
   const names = columns.map(({ name }) => name);
-  return mentioned.flatMap((name) => {
+  return columnsIn(rule.expression, names).flatMap((name) => {
     const generated = columns.find((column) => column.name === name)?.generated;
     return generated == null ? [name] : [name, ...columnsIn(generated, names)];
   });
 }
 
-type GroupProblem = Problem & Group & { readonly types: ReadonlyMap<number, Type> };
+function equationsOf(problem: Problem, group: Group): readonly Equation[] {
+  const names = problem.columns.map(({ name }) => name);
+  const found: Equation[] = [];
+  for (const equation of group.rules.flatMap((rule) => equationsIn(rule.expression, names))) {
+    const taken = found.some((one) => one.column === equation.column);
+    const circular = found.some(
+      (one) =>
+        columnsIn(equation.gives, [one.column]).length > 0 ||
+        columnsIn(one.gives, [equation.column]).length > 0,
+    );
+    if (group.names.includes(equation.column) && !taken && !circular) found.push(equation);
+  }
+  return found;
+}
+
+/** For each column, the candidates that satisfy the rules about it alone. */
+async function narrow(query: CatalogueQuery, question: Question): Promise<ReadonlyMap<string, Values>> {
+  const narrowed = new Map<string, Values>();
+  if (question.names.length === 1 && question.rules.length < 2) return narrowed;
+  for (const name of question.names) {
+    const rules = question.rules.filter((rule) =>
+      mentionedBy(rule, question.columns).every((one) => one === name),
+    );
+    if (rules.length === 0) continue;
+    const list = question.free.get(name) ?? [];
+    const alone = { ...question, rules, names: [name] };
+    const rows = await ask(query, alone, { lists: [list], most: list.length });
+    if (rows.length > 0)
+      narrowed.set(
+        name,
+        rows.map((row) => row[0] ?? null),
+      );
+  }
+  return narrowed;
+}
 
 async function solveGroup(
   query: CatalogueQuery,
-  problem: GroupProblem,
+  question: Question,
 ): Promise<ReadonlyMap<string, string | null>> {
-  const lists = trimmed(problem.names.map((name) => problem.free.get(name) ?? [null]));
-  const first = new Map(problem.names.map((name, at) => [name, lists[at]?.[0] ?? null]));
-  const sql = questionSql(problem, lists.length);
-  const fixed = [...problem.fixed.values()];
-  try {
-    const rows = await query<{ values: (string | null)[] }>(sql, [...lists, ...fixed]);
-    const row = rows[problem.shift % Math.max(1, rows.length)];
-    return row === undefined ? first : named(problem.names, row.values);
-  } catch {
-    const found = await solveSingly(query, { sql, lists, fixed });
-    return found === undefined ? first : named(problem.names, found);
-  }
+  const names = question.names.filter((name) => !question.equations.some(({ column }) => column === name));
+  const given = question.equations.map(({ column }) => column);
+  const lists = trimmed(names.map((name) => question.free.get(name) ?? [null]));
+  const rows = await ask(query, { ...question, names }, { lists, most: SOLUTIONS });
+  const row = rows[question.shift % Math.max(1, rows.length)];
+  const first = [...names, ...given].map((name, at): [string, string | null] => [
+    name,
+    (lists[at] ?? question.free.get(name) ?? [])[0] ?? null,
+  ]);
+  return new Map(row === undefined ? first : [...names, ...given].map((name, at) => [name, row[at] ?? null]));
 }
 
-function named(
-  names: readonly string[],
-  values: readonly (string | null)[],
-): ReadonlyMap<string, string | null> {
-  return new Map(names.map((name, at) => [name, values[at] ?? null]));
-}
-
-/** A rule may fail on values it was not made for: a text that is no number. */
-async function solveSingly(
+/** Combinations that satisfy the rules, those of the first candidates first; with what the equations then give. */
+async function ask(
   query: CatalogueQuery,
-  given: {
-    readonly sql: string;
-    readonly lists: readonly (readonly (string | null)[])[];
-    readonly fixed: readonly (string | null)[];
-  },
-): Promise<readonly (string | null)[] | undefined> {
-  for (const combination of combinations(given.lists).slice(0, MOST_SINGLY)) {
-    const rows = await query<{ values: (string | null)[] }>(given.sql, [
-      ...combination.map((value) => [value]),
-      ...given.fixed,
-    ]).catch(() => []);
-    if (rows.length > 0) return combination;
+  question: Question,
+  given: { readonly lists: readonly Values[]; readonly most: number },
+): Promise<readonly Values[]> {
+  const fixed = [...question.fixed.values()];
+  const sql = questionSql(question, given.lists.length);
+  const one = async (lists: readonly Values[], most: number): Promise<readonly Values[]> =>
+    (await query<{ values: Values }>(`${sql} LIMIT ${most}`, [...lists, ...fixed])).map(
+      ({ values }) => values,
+    );
+  try {
+    return await one(given.lists, given.most);
+  } catch {
+    // A rule may fail on values it was not made for: a text that is no number.
+    const found: Values[] = [];
+    for (const combination of combinations(given.lists).slice(0, MOST_SINGLY)) {
+      found.push(
+        ...(await one(
+          combination.map((value) => [value]),
+          1,
+        ).catch(() => [])),
+      );
+      if (found.length === given.most) break;
+    }
+    return found;
   }
-  return undefined;
 }
 
 /** Combinations near the first candidates first. */
-function combinations(
-  lists: readonly (readonly (string | null)[])[],
-): readonly (readonly (string | null)[])[] {
-  let all: { values: (string | null)[]; cost: number }[] = [{ values: [], cost: 0 }];
+function combinations(lists: readonly Values[]): readonly Values[] {
+  let all: { values: Values; cost: number }[] = [{ values: [], cost: 0 }];
   for (const list of lists) {
     all = all.flatMap((one) =>
       list.map((value, at) => ({ values: [...one.values, value], cost: one.cost + at })),
     );
-    all = all.sort((a, b) => a.cost - b.cost).slice(0, MOST);
+    all = all.sort((a, b) => a.cost - b.cost).slice(0, MOST_SINGLY * 4);
   }
   return all.map(({ values }) => values);
 }
 
-/** Candidates dropped from the longest lists until there are not too many combinations. */
-function trimmed(lists: readonly (readonly (string | null)[])[]): readonly (readonly (string | null)[])[] {
+/** Candidates dropped from the longest lists until there are not too many combinations; NULL stays. */
+function trimmed(lists: readonly Values[]): readonly Values[] {
   const sizes = lists.map((list) => list.length);
-  const product = (): number => sizes.reduce((a, b) => a * b, 1);
-  while (product() > MOST) {
+  while (sizes.reduce((a, b) => a * b, 1) > MOST) {
     const longest = sizes.indexOf(Math.max(...sizes));
     sizes[longest] = Math.max(1, (sizes[longest] ?? 1) - 1);
   }
@@ -152,37 +201,67 @@ function trimmed(lists: readonly (readonly (string | null)[])[]): readonly (read
   });
 }
 
-/** `free` lists are the first parameters, fixed values follow. Columns that number themselves are not known yet: NULL. */
-function questionSql(problem: GroupProblem, lists: number): string {
-  const { names, columns, fixed, rules, types } = problem;
-  const all = columns.map(({ name }) => name);
-  const used = new Set(rules.flatMap((rule) => withSources(columnsIn(rule.expression, all), columns)));
+/** `names` lists are the first parameters, fixed values follow. Columns that number themselves are not known yet: NULL. */
+function questionSql(question: Question, lists: number): string {
+  const { names, columns, fixed, rules, equations } = question;
+  const used = new Set([
+    ...rules.flatMap((rule) => mentionedBy(rule, columns)),
+    ...equations.flatMap(({ gives }) =>
+      columnsIn(
+        gives,
+        columns.map(({ name }) => name),
+      ),
+    ),
+    ...names,
+  ]);
+  const inUse = columns.filter((column) => used.has(column.name));
+  const given = new Map(equations.map(({ column, gives }) => [column, gives]));
+  const stored = inUse.filter((column) => column.generated === null && !given.has(column.name));
   const fixedNames = [...fixed.keys()];
-  const source = (column: Column): string => {
-    const at = names.indexOf(column.name);
-    if (at >= 0) return `r${at}.v`;
-    const fixedAt = fixedNames.indexOf(column.name);
-    return fixedAt >= 0 ? `$${lists + fixedAt + 1}::pg_catalog.text` : 'NULL::pg_catalog.text';
+  const source = (name: string): string => {
+    if (names.includes(name)) return `r${names.indexOf(name)}.v`;
+    return fixedNames.includes(name)
+      ? `$${lists + fixedNames.indexOf(name) + 1}::pg_catalog.text`
+      : 'NULL::pg_catalog.text';
   };
-  const stored = columns
-    .filter((column) => used.has(column.name) && column.generated === null)
-    .map((column) => `(${source(column)})::${castOf(column, types)} AS ${ident(column.name)}`);
-  const generated = columns
-    .filter((column) => used.has(column.name) && column.generated !== null)
-    .map((column) => `(${column.generated ?? ''}) AS ${ident(column.name)}`);
-  const from = names.map(
-    (_, at) => `pg_catalog.unnest($${at + 1}::pg_catalog.text[]) WITH ORDINALITY AS r${at} (v, o)`,
-  );
-  const unused = fixedNames
-    .map((_, at) => `$${lists + at + 1}::pg_catalog.text IS NULL`)
-    .map((part) => `(${part} OR true)`);
-  const where = [...rules.map((rule) => `((${rule.expression}) IS NOT FALSE)`), ...unused];
-  return `SELECT ARRAY[${names.map((_, at) => `r${at}.v`).join(', ')}]::pg_catalog.text[] AS values
-    FROM ${from.join(' CROSS JOIN ')}
-    CROSS JOIN LATERAL (SELECT ${stored.length === 0 ? '1 AS hf_none' : stored.join(', ')}) stored
-    ${generated.length === 0 ? '' : `CROSS JOIN LATERAL (SELECT ${generated.join(', ')}) generated`}
-    WHERE ${where.join(' AND ')}
-    ORDER BY ${names.map((_, at) => `r${at}.o`).join(' + ')} LIMIT ${SOLUTIONS}`;
+  const cast = (column: Column): string => castOf(column, question.types);
+  const from = [
+    ...names.map(
+      (_, at) => `pg_catalog.unnest($${at + 1}::pg_catalog.text[]) WITH ORDINALITY AS r${at} (v, o)`,
+    ),
+    lateral('stored', [
+      'true AS "hf none"',
+      ...stored.map((column) => `(${source(column.name)})::${cast(column)} AS ${ident(column.name)}`),
+    ]),
+    ...equations.map(({ column, gives }, at) => {
+      const type = columns.find(({ name }) => name === column);
+      return lateral(`given${at}`, [
+        `(${gives})::${type === undefined ? 'text' : cast(type)} AS ${ident(column)}`,
+      ]);
+    }),
+    ...inUse
+      .filter((column) => column.generated !== null)
+      .map((column, at) =>
+        lateral(`generated${at}`, [`(${column.generated ?? ''}) AS ${ident(column.name)}`]),
+      ),
+  ];
+  const result = [
+    ...names.map((_, at) => `r${at}.v`),
+    ...equations.map(({ column }) => `${ident(column)}::pg_catalog.text`),
+  ];
+  const order = names.length === 0 ? '1' : names.map((_, at) => `r${at}.o`).join(' + ');
+  return `SELECT ARRAY[${result.join(', ')}]::pg_catalog.text[] AS values FROM ${from.join(' CROSS JOIN ')}
+    WHERE ${[...rules.map(({ expression }) => `((${expression}) IS NOT FALSE)`), ...unused(fixedNames.length, lists)].join(' AND ')}
+    ORDER BY ${order}`;
+}
+
+function lateral(name: string, columns: readonly string[]): string {
+  return `LATERAL (SELECT ${columns.join(', ')}) ${name}`;
+}
+
+/** Parameters must all be spoken of, or PostgreSQL does not know their type. */
+function unused(count: number, before: number): readonly string[] {
+  return Array.from({ length: count }, (_, at) => `($${before + at + 1}::pg_catalog.text IS NULL OR true)`);
 }
 
 /** Under its domains: a value a domain refuses is then a rule not satisfied, no error. */

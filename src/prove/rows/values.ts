@@ -15,11 +15,13 @@ export interface Place {
   readonly row: number;
   /** Raised when a value was refused as not unique. */
   readonly turn: number;
+  /** Instants lie shortly before this, in the windows that views of recent rows look through. */
+  readonly now: Date;
 }
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
-const START = Date.UTC(2026, 0, 1);
+const MINUTE_MS = 60_000;
 const ROWS_APART = 1_000;
 const LENGTH_BESIDE_MODIFIER = 4;
 
@@ -161,8 +163,10 @@ const decimals: Make = (at, { modifier }) => {
   );
 };
 
+/** The newest row of a world is from about now, each further one from a day before. In milliseconds. */
 function instant(at: Place): number {
-  return START + at.world * 30 * DAY_MS + (at.row + at.turn) * 26 * HOUR_MS;
+  const midnight = Math.floor(at.now.getTime() / DAY_MS) * DAY_MS;
+  return midnight - (at.row + at.turn) * DAY_MS - (at.world + 1) * MINUTE_MS;
 }
 
 const SHIFTS_MS = [
@@ -278,7 +282,7 @@ function ranges(
   const name = of.types.get(of.inner)?.name ?? '';
   const long = at.row + at.turn;
   if (name === 'date' || name.startsWith('timestamp')) {
-    const from = instant({ ...at, row: long * 3, turn: 0 });
+    const from = instant({ ...at, row: (at.world * ROWS_APART + long) * 3, turn: 0 });
     return [`[${iso(from).slice(0, 19)},${iso(from + DAY_MS).slice(0, 19)})`].map((range) =>
       name === 'date' ? range.replaceAll(/T[\d:]+/g, '') : range,
     );

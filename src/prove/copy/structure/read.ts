@@ -31,9 +31,9 @@ const PARTS: readonly Part[] = [
 
 /** What a copy never has, and why: `kind`, `name`. */
 const NOT_COPIED_SQL = `
-  SELECT 'foreign table ' || c.oid::pg_catalog.regclass::pg_catalog.text AS subject,
+  SELECT 'foreign table ' || n.nspname || '.' || c.relname AS subject,
          'it is an ordinary table in the copy, so that nothing done there reaches another server or a file' AS why
-  FROM pg_catalog.pg_class c WHERE c.relkind = 'f'
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'f'
   UNION ALL
   SELECT 'foreign server ' || s.srvname, 'a copy has no way out of itself' FROM pg_catalog.pg_foreign_server s
   UNION ALL

@@ -1,0 +1,32 @@
+// What the database's own code compares columns with: a policy that lets admins in shows what it does only where somebody
+// is one.
+import type { CatalogueQuery } from '../../define/trait.ts';
+import { textsIn } from './expression.ts';
+
+const CODE_SQL = `
+  SELECT pg_catalog.concat_ws(' ', qual, with_check) AS code FROM pg_catalog.pg_policies
+  UNION ALL
+  SELECT definition FROM pg_catalog.pg_views WHERE schemaname NOT IN ('pg_catalog', 'information_schema')
+  UNION ALL
+  SELECT definition FROM pg_catalog.pg_matviews
+  UNION ALL
+  SELECT p.prosrc FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+  JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+  WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND l.lanname IN ('sql', 'plpgsql')`;
+
+// `role = 'admin'`, `(role)::text = ANY (ARRAY['owner'::text, …])`, `m.role IN ('owner', 'admin')`
+const COMPARED =
+  /\b"?(\w+)"?\)?(?:::[\w ]+)?\s*(?:=|\bIN\b)\s*(?:ANY\s*)?[(\s]*(?:ARRAY\[)?((?:'(?:[^']|'')*'[^']{0,30}?,?\s*)+)/gi;
+const MOST = 6;
+
+/** Texts by the name of the column that they are compared with. */
+export async function readSpoken(query: CatalogueQuery): Promise<ReadonlyMap<string, readonly string[]>> {
+  const spoken = new Map<string, string[]>();
+  for (const { code } of await query<{ code: string }>(CODE_SQL)) {
+    for (const [, name, texts] of code.matchAll(COMPARED)) {
+      const known = spoken.get(name ?? '') ?? [];
+      spoken.set(name ?? '', [...new Set([...known, ...textsIn(texts ?? '')])].slice(0, MOST));
+    }
+  }
+  return spoken;
+}
