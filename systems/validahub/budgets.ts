@@ -59,7 +59,7 @@ const insert = budget('correction insert', {
   document: { target: '< 5 ms', said: '3.2 ms', atMost: 5 },
 });
 
-const batchInsert = budget('1,000 corrections at once', {
+const batchInsert = budget('a thousand corrections at once', {
   ...common,
   open,
   run: ({ app, world, chance, number }) => logCorrections(app, batch(world, { chance, number, rows: 1_000 })),

@@ -239,13 +239,13 @@ async function measureTime(
     sayError(error),
   );
   if (typeof planned === 'string') return { ...base, verdict: 'broken', why: [planned] };
-  if (options.times === false) return { ...base, planned, ...judged(planned, null) };
+  if (options.times === false) return { ...base, planned, ...judged(budget, planned, null) };
   const timed = await takeTimes(site, budget).catch((error: unknown) => sayError(error));
   refuseAborted(options.signal);
   if (typeof timed === 'string') return { ...base, planned, verdict: 'broken', why: [timed] };
   const limited = timed.latency[firstLimit(budget)];
   const document = standing(budget.document, limited, timed.disturbances.length > 0);
-  return { ...base, planned, timed, ...judged(planned, timed), document };
+  return { ...base, planned, timed, ...judged(budget, planned, timed), document };
 }
 
 /** The percentile that a document's target is compared with: the first that the budget limits, else p95. */
@@ -261,23 +261,31 @@ function standing(document: Budget['document'], value: number, noisy: boolean): 
 }
 
 /** A busy machine makes times longer, never shorter: what is kept on one is kept, what is not is not known. */
-function judged(planned: Planned, timed: Timed | null): { verdict: Verdict; why: readonly string[] } {
+function judged(
+  budget: TimeBudget,
+  planned: Planned,
+  timed: Timed | null,
+): { verdict: Verdict; why: readonly string[] } {
   const broken = planned.judged
     .filter((one) => !one.held)
     .map((one) => `its plan breaks "${one.said}": ${one.seen}`);
-  if (timed === null) {
-    if (broken.length > 0) return { verdict: 'broken', why: broken };
-    return { verdict: planned.judged.length > 0 ? 'held' : 'not shown', why: [] };
+  if (timed !== null && timed.failed > 0) {
+    broken.push(`${timed.failed} requests failed: ${timed.firstError ?? ''}`);
   }
-  if (timed.failed > 0) broken.push(`${timed.failed} requests failed: ${timed.firstError ?? ''}`);
   const slow = [
-    ...timed.over.map((percentile) => `${percentile} is over its budget`),
-    ...(timed.unserved > 0 ? [`${timed.unserved} requests were never served: it does not keep up`] : []),
+    ...(timed?.over ?? []).map((percentile) => `${percentile} is over its budget`),
+    ...(timed !== null && timed.unserved > 0
+      ? [`${timed.unserved} requests were never served: it does not keep up`]
+      : []),
   ];
-  const why = [...broken, ...slow, ...(slow.length > 0 ? timed.disturbances : [])];
+  const disturbed = slow.length > 0 ? (timed?.disturbances ?? []) : [];
+  // Plans that nobody saw are no plans that hold.
+  const unseen = budget.must.length > 0 && planned.unseen !== undefined ? [planned.unseen] : [];
+  const why = [...broken, ...slow, ...disturbed, ...unseen];
   if (broken.length > 0) return { verdict: 'broken', why };
-  if (slow.length === 0) return { verdict: 'held', why };
-  return { verdict: timed.disturbances.length > 0 ? 'noisy' : 'broken', why };
+  if (slow.length > 0) return { verdict: disturbed.length > 0 ? 'noisy' : 'broken', why };
+  const shown = timed !== null || planned.judged.length > 0;
+  return { verdict: shown && unseen.length === 0 ? 'held' : 'not shown', why };
 }
 
 function sayError(error: unknown): string {

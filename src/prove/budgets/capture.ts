@@ -29,6 +29,16 @@ export interface Listener {
   readonly heard: () => readonly Told[];
 }
 
+/** Why the server cannot tell plans; undefined where it can. */
+export async function cannotTell(ground: Ground): Promise<string | undefined> {
+  try {
+    await ground.query("LOAD 'auto_explain'");
+    return undefined;
+  } catch (error) {
+    return `the server cannot tell its plans: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
 /** Makes sessions of the scratch database tell their plans, for the time of `work`. */
 export async function telling<T>(
   ground: Ground,
@@ -43,7 +53,7 @@ export async function telling<T>(
   try {
     return await work(listen());
   } finally {
-    await ground.query(`${database} RESET ALL`);
+    for (const setting of Object.keys(settings)) await ground.query(`${database} RESET ${setting}`);
   }
 }
 

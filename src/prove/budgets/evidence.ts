@@ -24,7 +24,8 @@ export function budgetsEvidence(measured: Measured): Evidence {
 /** Plan requirements that were broken, one line each: for a test, which must not depend on a time. */
 export function brokenPlans(measured: Measured): readonly string[] {
   return timesIn(measured.results).flatMap(({ budget, planned, why }) => {
-    if (planned === null) return why.map((reason) => `${budget.name}: ${reason}`);
+    if (planned === null || planned.unseen !== undefined)
+      return why.map((reason) => `${budget.name}: ${reason}`);
     return planned.judged
       .filter((one) => !one.held)
       .map((one) => `${budget.name}: ${one.said}; seen: ${one.seen}`);
@@ -245,7 +246,12 @@ function plansTable(times: readonly MeasuredTime[]): TableSection {
       { name: 'the plans the server used' },
     ],
     rows: times.map(({ budget, sizes, planned }) => ({
-      cells: [budget.name, sizeText(budget, sizes), planned?.rows ?? null, planned?.line ?? null],
+      cells: [
+        budget.name,
+        sizeText(budget, sizes),
+        planned === null || planned.unseen !== undefined ? null : planned.rows,
+        planned?.unseen ?? planned?.line ?? null,
+      ],
     })),
   };
 }

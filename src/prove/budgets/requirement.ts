@@ -66,7 +66,7 @@ function ruleOf(must: PlanRequirement, family: Family): Rule {
   }
   const root = must.of === undefined ? undefined : rootOf(must.of, family);
   return {
-    said: `reads at most ${must.readAtMost.toLocaleString('en')} rows${must.of === undefined ? '' : ` of ${label(must.of)}`}`,
+    said: `reads at most ${counted(must.readAtMost)}${must.of === undefined ? '' : ` of ${label(must.of)}`}`,
     look: (told) => readFew(told, { root, most: must.readAtMost, family }),
   };
 }
@@ -124,7 +124,7 @@ function readFew(
       .reduce((sum, scan) => sum + scan.rows, 0),
   }));
   const rows = counts.reduce((sum, one) => sum + one.rows, 0);
-  const seen = `${rows.toLocaleString('en')} rows`;
+  const seen = counted(rows);
   if (rows <= by.most) return { held: true, seen };
   const worst = counts.reduce((a, b) => (b.rows > a.rows ? b : a), { sql: '', rows: -1 });
   return { held: false, seen, sql: worst.sql };
@@ -146,7 +146,7 @@ export function planLine(told: readonly Told[], family: Family): string {
   const all = [...groups.values()].sort((a, b) => b.rows - a.rows);
   const lines = all.slice(0, SHOWN_SCANS).map(({ scan, parts, rows }) => {
     const partitions = parts.size === 0 ? '' : ` (${parts.size} partition${parts.size === 1 ? '' : 's'})`;
-    return `${sayScan(scan)}${partitions}: ${rows.toLocaleString('en')} rows`;
+    return `${sayScan(scan)}${partitions}: ${counted(rows)}`;
   });
   const more = all.length > SHOWN_SCANS ? [`and ${all.length - SHOWN_SCANS} more`] : [];
   return lines.length === 0 ? 'reads no table' : [...lines, ...more].join('; ');
@@ -155,6 +155,10 @@ export function planLine(told: readonly Told[], family: Family): string {
 /** Rows that the application's own statements gave or wrote. */
 export function rowsOf(told: readonly Told[]): number {
   return told.filter((one) => one.top).reduce((sum, one) => sum + rowsGiven(one.plan), 0);
+}
+
+function counted(rows: number): string {
+  return `${rows.toLocaleString('en')} row${rows === 1 ? '' : 's'}`;
 }
 
 function sayScan({ type, root, rootIndex }: Scan): string {

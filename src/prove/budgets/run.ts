@@ -4,7 +4,7 @@ import type { FigureBudget, Percentile, TimeBudget, Turn } from '../../define/in
 import { close, connect as openClient } from '../../server/index.ts';
 import { connect, type Connected } from '../../use/index.ts';
 import { disturbances, readCalm, type Calm } from './calm.ts';
-import { telling, type Listener } from './capture.ts';
+import { cannotTell, telling, type Listener } from './capture.ts';
 import { chanceOf, seedOf } from './chance.ts';
 import { ratesBetween, readCounters, type Rates } from './counters.ts';
 import type { Ground } from './ground.ts';
@@ -30,6 +30,8 @@ const UNMEASURED = 1_000_000_000;
 
 /** The plans of a budget, and what they must be like. */
 export interface Planned {
+  /** Why no plan could be seen; then nothing is judged. */
+  readonly unseen?: string;
   readonly line: string;
   /** Rows a request gives or writes, of the last one looked at. */
   readonly rows: number;
@@ -100,6 +102,8 @@ export async function lookAtPlans(
   plans: 'chosen' | 'possible',
 ): Promise<Planned> {
   const { ground } = site;
+  const unseen = await cannotTell(ground);
+  if (unseen !== undefined) return { unseen, line: '', rows: 0, judged: [] };
   const requests: (readonly Told[])[] = [];
   await telling(ground, plans, async (listener) =>
     asApplication(ground, { ...wayOf(site, budget), listener }, async (app) => {

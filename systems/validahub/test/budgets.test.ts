@@ -44,7 +44,7 @@ test('every target of the document is a budget, and its plans are what they must
     ['indexes by data of the log', 'about 0.2', 'missed'],
     ['indexes by data of a month that is no longer hot', 'about 0.2', 'missed'],
     ['correction insert', '< 5 ms', null],
-    ['1,000 corrections at once', undefined, null],
+    ['a thousand corrections at once', undefined, null],
     ['corrections written', '1,000,000 a month', 'met'],
   ]);
   for (const one of measured.results) {

@@ -1,13 +1,15 @@
+import { integer, pgTable } from 'drizzle-orm/pg-core';
 import { expect } from 'vitest';
-import type { Definition } from '../../../src/define/index.ts';
+import { database, type Definition } from '../../../src/define/index.ts';
 import {
   brokenPlans,
   budgetsEvidence,
   proveBudgets,
   type Measured,
 } from '../../../src/prove/budgets/index.ts';
-import { budget, budgets, figure, type BudgetOptions } from '../../../src/traits/index.ts';
+import { budget, budgets, figure, type BudgetOptions, volume } from '../../../src/traits/index.ts';
 import type { Connected } from '../../../src/use/index.ts';
+import { embedded } from '../../../src/server/index.ts';
 import { ident, literal } from '../../../src/sql.ts';
 import { test, type TestDatabase } from '../../cluster/index.ts';
 import { defineShop, orders, sixtyDays } from './shop.ts';
@@ -334,6 +336,41 @@ test('stopped in the middle, it leaves nothing', async ({ db }) => {
   await expect(stopped).rejects.toMatchObject({ code: 'HF_INTERRUPTED' });
   expect(await scratches(db)).toEqual([]);
   expect(await rolesNow(db, [role('app'), role('owner')])).toEqual([]);
+});
+
+const things = pgTable('things', { id: integer().primaryKey() });
+const thing = budget('a thing', {
+  data: volume('things', { rows: { things: { into: things, columns: [things.id], row: (n) => [n] } } }),
+  at: { things: 1_000 },
+  run: { sql: 'SELECT id FROM things WHERE id = $1', values: ({ number }) => [number % 1_000] },
+  must: [{ useIndex: 'things_pkey' }],
+});
+
+test('a definition without tenants and roles is measured as whoever built it', async ({ db }) => {
+  const definition = database('things', { tables: { things }, traits: [budgets(thing)] });
+  const measured = await proveBudgets({ definition, url: db.url, now, times: false });
+  expect(measured.results).toMatchObject([
+    {
+      verdict: 'held',
+      role: null,
+      planned: { rows: 1, line: 'Index Only Scan things_pkey on things: 1 row' },
+    },
+  ]);
+});
+
+test('a server that cannot tell its plans shows none, and no requirement is called kept', async () => {
+  const settings = { dynamic_library_path: '/nowhere', shared_preload_libraries: '', fsync: 'off' };
+  const server = await embedded({ ephemeral: true, settings });
+  try {
+    const definition = database('things', { tables: { things }, traits: [budgets(thing)] });
+    const measured = await proveBudgets({ definition, url: server.url, now, times: false });
+    expect(budgetsEvidence(measured).verdict).toBe('not shown');
+    expect(brokenPlans(measured)).toEqual([
+      'a thing: the server cannot tell its plans: could not access file "auto_explain": No such file or directory',
+    ]);
+  } finally {
+    await server.stop();
+  }
 });
 
 // Other test files make scratch databases on the same server: only those whose maker is this process's session count.
