@@ -20,6 +20,7 @@ const SHORT_HASH = 12;
 const SHORT = 44;
 const MOST_LINES = 12;
 const MOST_STATEMENTS = 10;
+const MOST_ALIKE = 2;
 
 /** How much is printed, and where the page was written. */
 export interface EvidenceShowing {
@@ -86,16 +87,26 @@ function showSections(terminal: Terminal, one: Evidence, showing: EvidenceShowin
   if (one.sections.length === 0) return;
   say(terminal);
   say(terminal, paint(terminal, 'bold', one.proof));
-  let statements = 0;
-  for (const section of one.sections) {
-    if (section.kind === 'statement') {
-      statements += 1;
-      if (statements > MOST_STATEMENTS && !showing.all) continue;
-    }
+  const shown = showing.all ? one.sections : fewer(one.sections);
+  for (const section of shown)
     for (const line of linesOf(section, showing)) say(terminal, `  ${line}`.trimEnd());
-  }
-  const more = statements - MOST_STATEMENTS;
-  if (more > 0 && !showing.all) say(terminal, `  and ${counted(more, 'statement')} more: --all shows them`);
+  const more = one.sections.length - shown.length;
+  if (more > 0) say(terminal, `\n  and ${counted(more, 'statement')} more: --all shows them`);
+}
+
+/** Without all but the first statements, and those of one object after the second: they tell what is known by then. */
+function fewer(sections: readonly Section[]): readonly Section[] {
+  const seen = new Map<string, number>();
+  let statements = 0;
+  return sections.filter((section) => {
+    if (section.kind !== 'statement') return true;
+    const about = section.title.split(':')[0] ?? '';
+    const before = seen.get(about) ?? 0;
+    seen.set(about, before + 1);
+    if (before >= MOST_ALIKE || statements >= MOST_STATEMENTS) return false;
+    statements += 1;
+    return true;
+  });
 }
 
 /** `12.4 s`; below ten seconds with two places. */
@@ -217,18 +228,18 @@ function matrixLines({ columns: attacks, rows }: MatrixSection, { all }: Evidenc
   const count = (of: MatrixSection['rows'][number]['cells'][number]): string =>
     figure(cells.filter((one) => one === of).length);
   const interesting = rows.filter((row) => all || row.cells.includes('crossed'));
-  const named = interesting.map((row) => [
+  const named = interesting.flatMap((row) => [
     `  ${visible(row.name)}`,
-    which(attacks, row.cells, 'crossed'),
-    [which(attacks, row.cells, 'told'), `held against ${row.cells.filter((one) => one === 'held').length}`]
-      .filter((part) => part !== '')
-      .join('; '),
+    ...[which(attacks, row.cells, 'crossed'), which(attacks, row.cells, 'told')].flatMap((text) =>
+      text === '' ? [] : wrapped(text),
+    ),
+    `    held against ${row.cells.filter((one) => one === 'held').length}`,
   ]);
   const rest = rows.length - interesting.length;
   return [
     `  ${counted(rows.length, 'object')} by ${counted(attacks.length, 'attack')}: ${count('held')} held, ${count('crossed')} crossed, ${count('told')} told, ${count('none')} do not apply`,
-    ...columns(named),
-    ...(rest > 0 ? [`  ${counted(rest, 'object')}: nothing crossed${all ? '' : '; --all names them'}`] : []),
+    ...named,
+    ...(rest > 0 ? [`  ${counted(rest, 'object')}: nothing crossed; --all names them`] : []),
   ];
 }
 
