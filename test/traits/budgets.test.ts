@@ -14,7 +14,7 @@ const data = volume('things', {
 type Over = Partial<Omit<BudgetOptions<Connected, undefined>, 'open' | 'run'>>;
 
 const one = (name: string, over: Over = {}) =>
-  budget<undefined>(name, { data, at: { things: 10 }, run: { sql: 'SELECT 1' }, ...over });
+  budget(name, { data, at: { things: 10 }, run: { sql: 'SELECT 1' }, ...over });
 
 function mistakes(...list: readonly Budget[]): readonly string[] {
   try {
