@@ -10,6 +10,11 @@ const EXECUTED = new RegExp(
   'i',
 );
 
+/** The statement a function runs that PostgreSQL takes at the top level alone. */
+export function runsAlone({ code, body }: Routine): string | undefined {
+  return (WRITTEN.exec(code) ?? EXECUTED.exec(body))?.[1];
+}
+
 export const statementCannotRunInFunction: TrapCheck = {
   code: 'HT317',
   name: 'statement-cannot-run-in-function',
@@ -19,7 +24,7 @@ export const statementCannotRunInFunction: TrapCheck = {
   find: async ({ facts }) => {
     const { all } = await facts(routines);
     return all.flatMap((routine): Draft | readonly Draft[] => {
-      const found = (WRITTEN.exec(routine.code) ?? EXECUTED.exec(routine.body))?.[1];
+      const found = runsAlone(routine);
       if (found === undefined) return [];
       const statement = found
         .replaceAll(/\s+/g, ' ')
@@ -135,7 +140,8 @@ function quoted(name: string): string {
   return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }
 
-async function absent({ query }: TrapContext, names: readonly string[]): Promise<ReadonlySet<string>> {
+/** Which of the names, quoted where they must be, no relation has; a name without a schema may be in any. */
+export async function absent({ query }: TrapContext, names: readonly string[]): Promise<ReadonlySet<string>> {
   const all = [...new Set(names)];
   const parts = all.map((name) => name.split('.').map((part) => part.replaceAll('"', '')));
   const rows = await query<{ written: string; there: boolean }>(THERE_SQL, [
