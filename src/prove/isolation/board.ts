@@ -38,7 +38,7 @@ export const ATTACKS = [
 
 export type Attack = (typeof ATTACKS)[number];
 
-const MOST_CROSSINGS_A_CELL = 3;
+const MOST_CROSSINGS_A_CELL = 2;
 
 /** Scores of one run. */
 export class Board {
@@ -83,6 +83,14 @@ export class Board {
     if (alike.length >= MOST_CROSSINGS_A_CELL) return;
     if (alike.some((one) => one.role === crossing.role && one.state === crossing.state)) return;
     this.crossings.push(crossing);
+  }
+
+  /** Whether this cell was crossed by this role in enough ways to show: what more there is adds nothing. */
+  knows(object: string, attack: Attack, role: string): boolean {
+    const alike = this.crossings.filter((one) => one.object === object && one.attack === attack);
+    return (
+      alike.length >= MOST_CROSSINGS_A_CELL || (alike.length > 1 && alike.some((one) => one.role === role))
+    );
   }
 
   crossed(object: string, attack: Attack): boolean {

@@ -14,6 +14,7 @@ import { ATTACKS, Board } from './board.ts';
 import { fillPartitions } from './fill.ts';
 import { readRoutines, readTargets } from './objects.ts';
 import type { Isolation, IsolationOptions } from './result.ts';
+import { reread } from './reread.ts';
 import { withStage, type Stage } from './stage.ts';
 import { tellStanding } from './tell.ts';
 
@@ -77,8 +78,11 @@ async function attackCopy({
     if (options.signal?.aborted === true) throw aborted();
     options.onProgress?.({ proof: 'isolation', doing: 'attacking', done: board.attempts });
   };
-  if (population.worlds.length >= 2 && roles.length > 0)
-    await withStage({ copy, boundaries, population, board, checkpoint, roles }, attackAll);
+  if (population.worlds.length >= 2 && roles.length > 0) {
+    const targets = await readTargets(copy.query);
+    const rows = await reread(copy, { population, targets });
+    await withStage({ copy, boundaries, population: rows, board, checkpoint, roles, targets }, attackAll);
+  }
   return {
     boundaries,
     roles,

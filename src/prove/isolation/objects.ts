@@ -132,7 +132,7 @@ const TARGETS_SQL = `
 
 const ROUTINES_SQL = `
   SELECT f.oid::pg_catalog.int8::pg_catalog.float8 AS oid, n.nspname::pg_catalog.text AS schema, f.proname::pg_catalog.text AS name,
-    f.prokind AS kind, pg_catalog.format('%s.%s(%s)', n.nspname, f.proname, pg_catalog.pg_get_function_identity_arguments(f.oid)) AS signature,
+    f.prokind AS kind, pg_catalog.format('%s.%s(%s)', n.nspname, f.proname, pg_catalog.oidvectortypes(f.proargtypes)) AS signature,
     f.prosecdef AS definer, f.proleakproof AS leakproof, r.rolname::pg_catalog.text AS owner, r.rolsuper OR r.rolbypassrls AS "ownerPast",
     f.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype OR f.prorettype = 'pg_catalog.event_trigger'::pg_catalog.regtype AS trigger,
     coalesce(pg_catalog.pg_get_function_sqlbody(f.oid), f.prosrc) AS body,

@@ -7,7 +7,7 @@ import type { Copy } from '../copy/index.ts';
 import type { Population, Row, World } from '../rows/index.ts';
 import { Attacker, script, type Seen, type Settings } from './attacker.ts';
 import type { Attack, Board } from './board.ts';
-import { readRights, readRoutines, readTargets, type Rights, type Routine, type Target } from './objects.ts';
+import { readRights, readRoutines, type Rights, type Routine, type Target } from './objects.ts';
 import { Witness, type Base } from './witness.ts';
 
 /** Everything an attack needs. */
@@ -38,7 +38,7 @@ export interface Crew {
 /** What {@link openStage} is given. */
 export interface StageSource extends Pick<
   Stage,
-  'copy' | 'boundaries' | 'population' | 'board' | 'checkpoint'
+  'copy' | 'boundaries' | 'population' | 'board' | 'checkpoint' | 'targets'
 > {
   readonly roles: readonly string[];
 }
@@ -46,7 +46,6 @@ export interface StageSource extends Pick<
 /** Reads the copy and opens two sessions for each role; `work` gets the stage, and sessions are ended whatever happens. */
 export async function withStage<T>(source: StageSource, work: (stage: Stage) => Promise<T>): Promise<T> {
   const { copy, roles, population, boundaries } = source;
-  const targets = await readTargets(copy.query);
   const routines = await readRoutines(copy.query, roles);
   const clients: Awaited<ReturnType<Copy['login']>>[] = [];
   const login = async (role: string): Promise<Attacker> => {
@@ -64,7 +63,7 @@ export async function withStage<T>(source: StageSource, work: (stage: Stage) => 
     const viewers =
       worlds.length < 2 ? worlds : [worlds[0], worlds.at(-1)].filter((one) => one !== undefined);
     const witness = new Witness(population, boundaries);
-    return await work({ ...source, targets, routines, crews, viewers, witness });
+    return await work({ ...source, routines, crews, viewers, witness });
   } finally {
     await Promise.all(clients.map(close));
   }
@@ -108,6 +107,7 @@ export async function attempt(stage: Stage, one: Try): Promise<Seen> {
   const session = one.fresh === true ? one.crew.fresh : one.crew.session;
   stage.board.tried(one.object, one.attack);
   const seen = await session.attempt(one.settings, one.statements);
+  if (stage.board.knows(one.object, one.attack, one.crew.role)) return seen;
   const said = await one.judge(seen);
   if (said !== undefined) {
     stage.board.cross({

@@ -9,7 +9,8 @@ type Owner = number;
 
 const TELLING_DIGITS = 4;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi;
-const NUMBER = /\d{4,}/g;
+// A number by itself: one inside a hex string or a longer name is chance.
+const NUMBER = /(?<![\w.-])\d{5,}(?![\w.-])/g;
 
 /** Knows whose every row is. */
 export class Witness {

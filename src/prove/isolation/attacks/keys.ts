@@ -105,9 +105,9 @@ async function learnOf(scene: Scene, { unique, own, theirs, meeting }: Learning)
     if (!told) return `${said}: so owner ${victim.number} has it`;
     stage.board.tell(label(target), 'existence');
     stage.board.say({
-      subject: `${label(table)} (${unique.columns.join(', ')})`,
+      subject: 'keys that the server makes',
       severity: 'info',
-      what: `whoever guesses a value learns whether any owner has it; the server makes the values, so nobody chooses them.`,
+      what: 'whoever guesses such a key learns whether any owner has it; nobody chooses its values, so they say nothing more.',
       fix: 'Lead the key with the owner column, or leave it: a random uuid is not guessed.',
     });
     return undefined;

@@ -172,7 +172,7 @@ async function lock({ stage, crew, target, viewer }: Scene): Promise<void> {
   stage.board.say({
     subject: 'LOCK TABLE',
     severity: 'info',
-    what: `${crew.role} may lock tables that it may change (${label(target)} is one), and so keep every owner waiting.`,
+    what: `${crew.role} may lock tables that it may change, and so keep every owner waiting.`,
     fix: 'Set lock_timeout and idle_in_transaction_session_timeout for the role; any role that may UPDATE or DELETE may lock.',
   });
 }
