@@ -8,3 +8,4 @@ export { registerCron, splitForCron, withCronLog, type CronEntry } from './pg-cr
 export type { KeepEvent, RunReport, TaskReport, TickReport } from './report.ts';
 export { checkSchedules, dueAfter, dueBefore, saySchedule, scheduleMistakes } from './schedule.ts';
 export { jobStatus, keeperLeader, type JobStatus, type StatusOptions } from './status.ts';
+export { afterRestore } from './restored.ts';

@@ -213,6 +213,7 @@ export interface Standing {
   readonly definition: Definition<House>;
   readonly name: string;
   readonly root: string;
+  readonly role: string;
   readonly eraser: Eraser;
 }
 
@@ -224,9 +225,10 @@ export async function openHouse(
 ): Promise<Standing> {
   const root = mkdtempSync(join(tmpdir(), 'erasure-'));
   onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+  const role = db.role('sums');
   const definition = houseOf(name, {
     root,
-    role: db.role('sums'),
+    role,
     ...(how.erasing && { erasing: how.erasing }),
   });
   await stand(db, definition, OPENED);
@@ -236,7 +238,7 @@ export async function openHouse(
   await runJob(definition, db.url, 'refresh', { clock: clockAt(TODAY) });
   const [eraser] = erasersOf(definition);
   if (eraser === undefined) throw new Error('The definition erases nobody.');
-  return { db, definition, name, root, eraser };
+  return { db, definition, name, root, role, eraser };
 }
 
 /** A clock that stands still, but for what a task waits. */
@@ -286,8 +288,8 @@ async function fillHouse(
       );
       for (const table of ['visits', 'events'])
         await db.query(
-          `INSERT INTO ${name}.${table} ${scope}, timestamptz '2026-01-01 00:00+00' + n * interval '${some(5)} hours', $2, $3 || n
-           FROM generate_series(1, ${150 + some(400)}) n`,
+          `INSERT INTO ${name}.${table} ${scope}, timestamptz '2026-01-01 00:00+00' + n * interval '5 hours', $2, $3 || n
+           FROM generate_series(1, ${300 + some(200)}) n`,
           values,
         );
       await db.query(

@@ -15,7 +15,7 @@ export const eraseCommand: Command = {
   name: 'erase',
   summary: 'erase a person or a tenant from tables, archives and rollups; shows first what would go',
   usage:
-    '[DEFINITION] --subject KIND:KEY --basis TEXT [--yes | --dry-run] [--later] [--url URL] | [DEFINITION] --list | [DEFINITION] --replay',
+    '[DEFINITION] --subject KIND:KEY --basis TEXT [--yes | --dry-run] [--later] [--rewrite] [--url URL] | [DEFINITION] --list | [DEFINITION] --replay',
   options: {
     ...targetOptions,
     subject: { type: 'string' },
@@ -23,6 +23,7 @@ export const eraseCommand: Command = {
     yes: { type: 'boolean' },
     'dry-run': { type: 'boolean' },
     later: { type: 'boolean' },
+    rewrite: { type: 'boolean' },
     list: { type: 'boolean' },
     replay: { type: 'boolean' },
   },
@@ -35,6 +36,8 @@ export const eraseCommand: Command = {
     'dry-run': 'show what would go, and stop',
     later:
       'register the request: no row of the subject is written any more, and the keeper erases it with its next run',
+    rewrite:
+      'write touched tables anew in the end, so that no page keeps bytes of what went; nobody uses a table while it is written',
     list: 'every request: open and done, by digest',
     replay:
       'finish what was begun, and erase again what came back with a restore; looks into every archived file',
@@ -113,10 +116,10 @@ async function erase(invocation: Invocation, at: At, eraser: Eraser): Promise<nu
   if (dry) return EXIT.done;
   if (!(await confirmed(invocation, report))) return EXIT.failed;
   const later = flag(invocation, 'later');
+  const request = { subject, basis, rewrite: flag(invocation, 'rewrite') };
   const done = await inErasure(invocation, at, {
     leading: !later,
-    work: async (context) =>
-      later ? eraser.register(context, { subject, basis }) : eraser.erase(context, { subject, basis }),
+    work: async (context) => (later ? eraser.register(context, request) : eraser.erase(context, request)),
   });
   tell(invocation, done);
   return EXIT.done;

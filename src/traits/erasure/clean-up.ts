@@ -29,7 +29,8 @@ export async function cleanUp(
     written.push(...((await part.finish?.(own, touched)) ?? []));
   const dirty = unique([...touched, ...written]);
   const left: string[] = [];
-  for (const relation of dirty) left.push(...(await cleaned(run, relation, 'VACUUM (ANALYZE)')));
+  const how = of.request.rewrite ? 'VACUUM (FULL, ANALYZE)' : 'VACUUM (ANALYZE)';
+  for (const relation of dirty) left.push(...(await cleaned(run, relation, how)));
   const others = tablesOf(run, of.request.subject).filter((one) => !isAmong(dirty, one));
   for (const relation of others) left.push(...(await cleaned(run, relation, 'ANALYZE')));
   left.push(...(await cataloguesCleaned(run)));
@@ -65,7 +66,7 @@ const KIND_SQL = `SELECT c.relkind AS kind FROM pg_catalog.pg_class c WHERE c.oi
 async function cleaned(
   run: CleaningRun,
   relation: RelationName,
-  how: 'VACUUM (ANALYZE)' | 'ANALYZE',
+  how: 'VACUUM (FULL, ANALYZE)' | 'VACUUM (ANALYZE)' | 'ANALYZE',
 ): Promise<readonly string[]> {
   const { session } = run.context;
   const name = qualified(relation);

@@ -24,6 +24,11 @@ export interface ErasureRequest {
   readonly subject: string;
   /** `LGPD art. 18 VI`. */
   readonly basis: string;
+  /**
+   * Writes touched tables anew in the end (VACUUM FULL): no page of them keeps bytes of what went, and nobody reads or
+   * writes a table while that lasts.
+   */
+  readonly rewrite?: boolean;
 }
 
 /** What an erasure would touch, or did. */
@@ -84,18 +89,22 @@ export function eraserOf(model: Model, options: ErasureOptions): Eraser {
     const sought = await soughtIn(context.session, plan, named);
     return openRun({ context, plan, subject: named.subject, sought, parts: await partsOf(context) });
   };
-  const registered = async (run: Run, basis: string): Promise<Request> => {
+  const registered = async (run: Run, { basis, rewrite }: ErasureRequest): Promise<Request> => {
     const known = await requestOf(run.context.pieces, idOf(run));
     if (known === undefined && (await placesOf(run)).every((place) => place.rows === 0))
       throw nothing(run.subject);
-    return register(run, { basis, ...(options.tombstones !== undefined && { mirror: options.tombstones }) });
+    return register(run, {
+      basis,
+      rewrite: rewrite === true,
+      ...(options.tombstones !== undefined && { mirror: options.tombstones }),
+    });
   };
   return {
     preview: async (context, subject) => reported(await opened(context, subject), options),
-    register: async (context, { subject, basis }) => registered(await opened(context, subject), basis),
-    erase: async (context, { subject, basis }) => {
-      const run = await opened(context, subject);
-      await registered(run, basis);
+    register: async (context, request) => registered(await opened(context, request.subject), request),
+    erase: async (context, request) => {
+      const run = await opened(context, request.subject);
+      await registered(run, request);
       return carryOut(run, await personalTexts(run));
     },
     replay: async (context, how = {}) => {

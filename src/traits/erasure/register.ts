@@ -30,7 +30,7 @@ export interface Tombstone {
  */
 export async function register(
   run: Run,
-  how: { readonly basis: string; readonly mirror?: ArchiveFiles },
+  how: { readonly basis: string; readonly mirror?: ArchiveFiles; readonly rewrite?: boolean },
 ): Promise<Request> {
   const { context, plan, subject, sought } = run;
   const id = idOf(run);
@@ -56,6 +56,7 @@ export async function register(
       counts: known?.counts ?? [],
       touched: [],
       left: [],
+      rewrite: how.rewrite === true || known?.rewrite === true,
     };
     await context.pieces.put(query, asPiece(request), known?.state ?? null);
     return request;

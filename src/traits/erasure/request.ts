@@ -28,6 +28,8 @@ export interface Request {
   readonly touched: readonly RelationName[];
   /** What could not be cleaned up, for a person. */
   readonly left: readonly string[];
+  /** Whether touched tables are written anew in the end, so that no page of them keeps bytes of what went. */
+  readonly rewrite: boolean;
 }
 
 /** The piece's name under its subject. */
@@ -93,5 +95,6 @@ function fromPiece(piece: Piece): Request {
     counts: detail.counts,
     touched: detail.touched,
     left: detail.left,
+    rewrite: detail.rewrite,
   };
 }

@@ -6,7 +6,7 @@ import type { CatalogueQuery } from '../../define/trait.ts';
 import { HoldfastError } from '../../error.ts';
 import { ident, qualified } from '../../sql.ts';
 import { columnsOf, exactly } from './files/source.ts';
-import { type Hold, heldRows, holdsUntilCommit } from './holds.ts';
+import { type Hold, heldRows, holdsUntilCommit, PUT_BACK } from './holds.ts';
 import { finishUnit } from './keep.ts';
 import { filedTexts, refile } from './refile.ts';
 import { measured, move, openRun, type Run, unitsNow } from './run.ts';
@@ -38,7 +38,7 @@ export function erasingPart(model: Model, asked: Asked): ErasurePart {
  */
 async function unlessHeld(run: Run, query: CatalogueQuery, rows: SubjectRows): Promise<void> {
   const { terms } = run;
-  const held = await holdsUntilCommit(run, query);
+  const held = await casesUntilCommit(run, query);
   for (const hold of held) {
     const whole =
       hold.tenant !== null && terms.tenant !== undefined && rows.theirs({ [terms.tenant]: hold.tenant });
@@ -52,6 +52,11 @@ async function unlessHeld(run: Run, query: CatalogueQuery, rows: SubjectRows): P
       if (row?.found === true) throw isHeldBack(rows, hold);
     }
   }
+}
+
+/** Holds of a case: a range that was put back is held for no other reason than that it stays online. */
+async function casesUntilCommit(run: Run, query: CatalogueQuery): Promise<readonly Hold[]> {
+  return (await holdsUntilCommit(run, query)).filter((hold) => hold.why !== PUT_BACK);
 }
 
 function relationsOf(terms: Terms): readonly RelationName[] {
@@ -145,7 +150,7 @@ async function erased(run: Run, rows: SubjectRows): Promise<number> {
       rows,
       mayGo: async (query, whose) => {
         await unlessHeld(run, query, rows);
-        const hold = (await holdsUntilCommit(run, query)).find((one) => keepsFiled(one, unit, whose));
+        const hold = (await casesUntilCommit(run, query)).find((one) => keepsFiled(one, unit, whose));
         if (hold !== undefined) throw isHeldBack(rows, hold);
       },
     });

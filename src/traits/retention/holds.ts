@@ -39,6 +39,9 @@ export interface Hold {
 
 const DAY_MS = 86_400_000;
 
+/** Why a range is held that was put back out of the archive: so that no run takes it again, and for no case. */
+export const PUT_BACK = 'put back by holdfast archive restore';
+
 /** The subject of holds on all tables. */
 export const EVERY_TABLE = 'every table';
 

@@ -15,7 +15,7 @@ import type { TextColumns } from './files/parquet-file.ts';
 import { contentByKey, insertRows, type Into } from './files/restore.ts';
 import { columnsOf, exactly } from './files/source.ts';
 import { manifestOf, rowsOfPiece } from './files/verify.ts';
-import { holds, placeHold } from './holds.ts';
+import { holds, placeHold, PUT_BACK } from './holds.ts';
 import { movedTo } from './leave.ts';
 import type { ArchiveFiles, ArchiveReceipt } from './port.ts';
 import { withoutLeftovers } from './refile.ts';
@@ -68,7 +68,7 @@ async function hold(context: TaskContext, terms: Terms, unit: Unit): Promise<str
   const id = `restored ${label(terms.of)} ${unit.key}`;
   if ((await holds(context)).some((one) => one.id === id)) return id;
   const range = { to: unit.to, ...(unit.from !== null && { from: unit.from }) };
-  await placeHold(context, { id, table: terms.of, ...range, why: 'put back by holdfast archive restore' });
+  await placeHold(context, { id, table: terms.of, ...range, why: PUT_BACK });
   return id;
 }
 
