@@ -31,7 +31,15 @@ export interface Place {
 }
 
 // Nothing on it outlives the proof.
-const SETTINGS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '60' };
+const SETTINGS = {
+  fsync: 'off',
+  synchronous_commit: 'off',
+  full_page_writes: 'off',
+  max_connections: '60',
+  autovacuum: 'off',
+  wal_level: 'minimal',
+  max_wal_senders: '0',
+};
 const SAME_SERVER_SQL = `SELECT pg_catalog.concat(pg_catalog.pg_postmaster_start_time(), pg_catalog.inet_server_port()) AS mark`;
 
 /**

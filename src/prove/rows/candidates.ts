@@ -170,14 +170,26 @@ function padded(at: Place, length: number): readonly string[] {
 }
 
 function patterned(whole: string, at: Place): readonly string[] {
-  return patternsIn(whole).flatMap((pattern) =>
-    Array.from({ length: TRIES_A_PATTERN }, (_, attempt) => {
+  return patternsIn(whole).flatMap((pattern) => [
+    ...marked(pattern, at),
+    ...Array.from({ length: TRIES_A_PATTERN }, (_, attempt) => {
       let count = 0;
       return textFor(pattern, () =>
         hashOf(at.seed, at.table, at.world, at.row, at.turn, attempt, (count += 1)),
       );
     }).filter((text) => text !== undefined),
-  );
+  ]);
+}
+
+/** The pattern's plain beginning with the marker after it: it fits where what follows is letters and digits. */
+function marked(pattern: string, at: Place): readonly string[] {
+  const start = /^\^?([\w-]*?)(?=[[\\(.])/.exec(pattern)?.[1] ?? '';
+  const number = at.row + at.turn * 10 + 1;
+  return [
+    `${start}${at.marker}-${number}`,
+    `${start}${at.marker}_${number}`,
+    `${start}${at.marker}x${number}`,
+  ];
 }
 
 const FORMS: Readonly<Record<string, RegExp>> = {

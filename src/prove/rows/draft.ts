@@ -47,7 +47,14 @@ export async function draft(filling: Filling, order: Order, shifts: Shifts): Pro
   const { table } = order;
   const chosen = await solve(
     filling.ask,
-    { columns: table.columns, rules: rulesOf(filling, order), free, fixed, shift: shifts.choices },
+    {
+      columns: table.columns,
+      rules: rulesOf(filling, order),
+      free,
+      fixed,
+      shift: shifts.choices,
+      ...(isFirst(shifts) ? { memory: filling.memoryOf(order) } : {}),
+    },
     filling.types,
   );
   const values = new Map(fixed);
@@ -57,6 +64,10 @@ export async function draft(filling: Filling, order: Order, shifts: Shifts): Pro
   }
   for (const reference of linked.toItself) pointToItself(reference, values);
   return { values, open: linked.open, dangling: linked.dangling, missing: linked.missing };
+}
+
+function isFirst(shifts: Shifts): boolean {
+  return shifts.picks === 0 && shifts.choices === 0 && shifts.turns.size === 0;
 }
 
 /** Every rule on a row: the table's, its partition's, its domains'. */

@@ -3,7 +3,7 @@ import type { Client } from 'pg';
 import type { CatalogueQuery } from '../../define/trait.ts';
 import { close, connect } from '../../server/index.ts';
 import { ident, qualified } from '../../sql.ts';
-import type { Catalogue, Table, Type } from './catalogue.ts';
+import type { Catalogue, Rule, Table, Type } from './catalogue.ts';
 import { ringsOf } from './order.ts';
 import type { Owners } from './owners.ts';
 import type { Row } from './population.ts';
@@ -43,6 +43,8 @@ export class Filling {
   readonly #path: string;
   readonly #rows = new Map<string, Map<number, Made[]>>();
   readonly #names = new Map<string, string>();
+  readonly #memory = new Map<string, Map<string, readonly number[]>>();
+  #entered = '';
   readonly #defaults = new Map<string, ReadonlyMap<string, string>>();
 
   private constructor(options: FillingOptions, client: Client, path: string) {
@@ -87,6 +89,9 @@ export class Filling {
       setting,
       this.nameOf(number, world) ?? '',
     ]);
+    const state = JSON.stringify([settings, path]);
+    if (state === this.#entered) return;
+    this.#entered = state;
     const all = [
       ...settings,
       ['search_path', this.#path === '' ? ident(path) : `${this.#path}, ${ident(path)}`],
@@ -106,6 +111,20 @@ export class Filling {
   bear(number: number, world: number, name: string): string {
     this.#names.set(`${number} ${world}`, name);
     return name;
+  }
+
+  /** Which candidates rows of a table, in one of its partitions, took before. */
+  memoryOf({
+    table,
+    rules,
+  }: {
+    readonly table: Table;
+    readonly rules: readonly Rule[];
+  }): Map<string, readonly number[]> {
+    const key = `${table.id}\n${rules.map(({ name }) => name).join('\n')}`;
+    const memory = this.#memory.get(key) ?? new Map<string, readonly number[]>();
+    this.#memory.set(key, memory);
+    return memory;
   }
 
   /** Whether two tables lead to each other by their references. */

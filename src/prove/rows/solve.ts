@@ -23,6 +23,11 @@ export interface Problem {
   readonly fixed: ReadonlyMap<string, string | null>;
   /** Which of the solutions is wanted, from 0. */
   readonly shift: number;
+  /**
+   * Which candidates were taken for an earlier row, by the columns of a group. They are taken again unasked: candidates
+   * of one table stand in one order, and an INSERT judges in the end. Absent: every group is asked about.
+   */
+  readonly memory?: Map<string, readonly number[]>;
 }
 
 /**
@@ -37,6 +42,11 @@ export async function solve(
 ): Promise<ReadonlyMap<string, string | null>> {
   const chosen = new Map<string, string | null>();
   for (const group of groups(problem)) {
+    const known = recalled(problem, group);
+    if (known !== undefined) {
+      for (const [name, value] of known) chosen.set(name, value);
+      continue;
+    }
     const narrowed = await narrow(query, { ...problem, ...group, equations: [], types });
     const names = group.names.filter((name) => !narrowed.has(name) || (narrowed.get(name)?.length ?? 0) > 0);
     const free = new Map([...problem.free, ...narrowed]);
@@ -49,8 +59,23 @@ export async function solve(
       types,
     });
     for (const [name, value] of found) chosen.set(name, value);
+    remember(problem, group, found);
   }
   return chosen;
+}
+
+function recalled(problem: Problem, group: Group): ReadonlyMap<string, string | null> | undefined {
+  const places = problem.memory?.get(group.names.join('\n'));
+  if (places === undefined) return undefined;
+  const values = group.names.map((name, at) => (problem.free.get(name) ?? [])[places[at] ?? 0]);
+  if (values.includes(undefined)) return undefined;
+  return new Map(group.names.map((name, at) => [name, values[at] ?? null]));
+}
+
+/** What an equation gives is among no candidates: such a group is asked about each time. */
+function remember(problem: Problem, group: Group, found: ReadonlyMap<string, string | null>): void {
+  const places = group.names.map((name) => (problem.free.get(name) ?? []).indexOf(found.get(name) ?? null));
+  if (!places.includes(-1)) problem.memory?.set(group.names.join('\n'), places);
 }
 
 interface Group {
