@@ -5,6 +5,7 @@ import type { Trait } from '../../src/define/trait.ts';
 import {
   budget,
   budgets,
+  erasure,
   immutability,
   incremental,
   partitions,
@@ -100,6 +101,19 @@ export function examples(role: (prefix: string) => string): Readonly<Record<stri
         recounted: { highest: 'max(source.id)' },
         refreshedBy: role('system'),
         callers: [role('app')],
+      }),
+    ],
+    erasure: [
+      erasure({
+        subjects: {
+          tenant: {
+            everywhere: 'tenant_id',
+            tables: [
+              { table: events, despiteImmutability: true },
+              { table: drafts, despiteImmutability: true },
+            ],
+          },
+        },
       }),
     ],
     versioning: [versioning(drafts, { revision: drafts.version })],
