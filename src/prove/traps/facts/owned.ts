@@ -4,6 +4,7 @@ import type { RelationName } from '../../../define/model.ts';
 import type { Boundary } from '../../../define/proof.ts';
 import type { Fact } from '../check.ts';
 import { constraints } from './constraints.ts';
+import { policies } from './policies.ts';
 import { relations, type Relation } from './relations.ts';
 
 /** How a table's rows are somebody's. */
@@ -33,7 +34,24 @@ export const ownership: Fact<Ownership> = {
         if (!columns.has(key(of))) columns.set(key(of), { boundary, column });
       }
     }
-    const below = belowOwned(found.tables, (table) => columns.has(key(table)), keys.of);
+    const lists = new Set((await facts(policies)).all.flatMap(({ reads }) => reads));
+    // What a list of members that policies read leads to belongs to its members.
+    const listed = found.tables.flatMap((list) => {
+      const by = lists.has(list.oid) ? columns.get(key(list))?.column : undefined;
+      if (by === undefined) return [];
+      return keys
+        .of(list.oid)
+        .filter(
+          ({ kind, columns: names }) =>
+            kind === 'f' && !names.includes(by) && !/_by(_id)?$/.test(names[0] ?? ''),
+        )
+        .map(({ references }) => references);
+    });
+    const below = belowOwned(
+      found.tables,
+      (table) => columns.has(key(table)) || (listed.includes(table.oid) && !shared.has(key(table))),
+      keys.of,
+    );
     const of = (relation: Relation): Owned | undefined => {
       const root = found.root(relation);
       const direct = columns.get(key(root));

@@ -2,7 +2,7 @@
 import { ident } from '../../../sql.ts';
 import type { Draft, TrapCheck, TrapContext } from '../check.ts';
 import { fixedPath, routines, routineSql, routineSubject, type Routine } from '../facts/functions.ts';
-import { looseNames } from '../facts/loose-names.ts';
+import { looseNames, type Place } from '../facts/loose-names.ts';
 import { inScope } from '../facts/naming.ts';
 import { relationsNamed } from '../facts/sql-text.ts';
 import { roles } from '../facts/rights.ts';
@@ -22,7 +22,7 @@ export const definerWithoutSearchPath: TrapCheck = {
   name: 'definer-without-search-path',
   title: 'A function that runs as its owner looks names up where its caller says',
   severity: 'warning',
-  traps: ['B4-20'],
+  traps: ['B4-20', 'BX-28'],
   find: async (context) => {
     const { all } = await context.facts(routines);
     const known = await context.facts(roles);
@@ -50,7 +50,7 @@ export const definerWithoutSearchPath: TrapCheck = {
       return {
         subject: routineSubject(routine),
         what: `It is SECURITY DEFINER, owned by ${routine.owner}, and ${why}.`,
-        effect: `Whoever calls it makes an object called ${shown} in a schema of his own (pg_temp will do), puts that first in search_path, and has it used, or run, as ${routine.owner}${high ? ', who is past row security' : ''}.`,
+        effect: `Whoever calls it makes an object called ${shown} in a schema of his own (pg_temp will do), puts that first in search_path, and has it used, or run, as ${routine.owner}${high ? ', who is past row security' : ''}.${lost(names)}`,
         mend: [
           `ALTER ${routineSql(routine)} SET search_path = ${['pg_catalog', ...schemas].map(ident).join(', ')}, pg_temp`,
           ...open
@@ -70,6 +70,14 @@ export const definerWithoutSearchPath: TrapCheck = {
     mend: '`ALTER FUNCTION f(…) SET search_path = pg_catalog, app, pg_temp`, and write the schema before each name. Own such functions by a role that can do no more than they need.',
   },
 };
+
+// A caller with another path, a restore and (from 17 on) a refresh do not find them.
+function lost(names: readonly Place[]): string {
+  const [first] = names;
+  if (first === undefined) return '';
+  const error = first.kind === 'function' ? `function ${first.name}(…)` : `relation "${first.name}"`;
+  return ` A caller whose search_path lacks ${first.schema} gets: ${error} does not exist.`;
+}
 
 function weakness(routine: Routine, open: readonly string[]): string | undefined {
   const path = fixedPath(routine);
