@@ -54,7 +54,7 @@ const insert = budget('correction insert', {
   run: ({ app, world, chance, number }) => logCorrections(app, batch(world, { chance, number, rows: 1 })),
   p95: '5 ms',
   clients: 8,
-  rate: 100,
+  rate: 200,
   must: [{ useIndex: 'jobs_pkey' }, { readAtMost: 20 }, { notScan: tables.correctionLogs }],
   document: { target: '< 5 ms', said: '3.2 ms', atMost: 5 },
 });
@@ -90,7 +90,7 @@ const monthOfChannel = budget('a channel in 30 days', {
       to: new Date(world.nowMs),
     }),
   p95: '100 ms',
-  rate: 50,
+  rate: 100,
   samples: 500,
   must: [{ notScan: tables.correctionLogs }, { readAtMost: 10_000 }],
   document: { target: '< 500 ms', said: '380 ms', atMost: 500 },
