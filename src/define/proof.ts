@@ -40,7 +40,7 @@ export interface Boundary {
 
 /** A finding that is meant: it is shown as information, with the reason. */
 export interface Accepted {
-  /** The check's code: `HT101`. */
+  /** The check's code: `HT101`; `isolation` for a function that may change rows of every owner. */
   readonly code: string;
   /** The finding's subject as it is shown; absent: every one of that code. */
   readonly subject?: string;

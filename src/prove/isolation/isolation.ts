@@ -53,7 +53,7 @@ async function linesOf(copy: Copy, { boundaries, hints }: IsolationOptions): Pro
 export interface CopyAttack {
   readonly copy: Copy;
   readonly boundaries: readonly Boundary[];
-  readonly options: Pick<IsolationOptions, 'seed' | 'signal' | 'onProgress'>;
+  readonly options: Pick<IsolationOptions, 'seed' | 'signal' | 'onProgress' | 'accepted'>;
 }
 
 async function attackCopy({
@@ -80,8 +80,12 @@ async function attackCopy({
   };
   if (population.worlds.length >= 2 && roles.length > 0) {
     const targets = await readTargets(copy.query);
+    const accepted = (options.accepted ?? []).filter(({ code }) => code === 'isolation');
     const rows = await reread(copy, { population, targets });
-    await withStage({ copy, boundaries, population: rows, board, checkpoint, roles, targets }, attackAll);
+    await withStage(
+      { copy, boundaries, population: rows, board, checkpoint, roles, targets, accepted },
+      attackAll,
+    );
   }
   return {
     boundaries,

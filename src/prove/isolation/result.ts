@@ -1,5 +1,5 @@
 // What an attack on isolation gives: objects by attacks, what crossed and how to see it again, what is told beside.
-import type { Boundary } from '../../define/proof.ts';
+import type { Accepted, Boundary } from '../../define/proof.ts';
 import type { ProofProgress } from '../evidence.ts';
 import type { BoundaryHints } from '../boundary/index.ts';
 import type { Left } from '../copy/index.ts';
@@ -11,6 +11,8 @@ export interface IsolationOptions {
   readonly url: string;
   /** Lines between owners; absent: guessed from the catalogue. */
   readonly boundaries?: readonly Boundary[];
+  /** Functions that are meant to change rows of every owner (code `isolation`): told with the reason. */
+  readonly accepted?: readonly Accepted[];
   /** What is known for the guess. */
   readonly hints?: BoundaryHints;
   /** A superuser of a server of the same major to make the copy on. */

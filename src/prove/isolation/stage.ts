@@ -1,7 +1,7 @@
 // What every attack is given: the copy, its rows, its objects, and sessions to try with.
 import { close } from '../../server/connection.ts';
 import { label, type RelationName } from '../../define/model.ts';
-import type { Boundary } from '../../define/proof.ts';
+import type { Accepted, Boundary } from '../../define/proof.ts';
 import { ident, literal, qualified } from '../../sql.ts';
 import type { Copy } from '../copy/index.ts';
 import type { Population, Row, World } from '../rows/index.ts';
@@ -23,6 +23,7 @@ export interface Stage {
   /** Owners that try: the first and the last, so that a line drawn by order is crossed one way or the other. */
   readonly viewers: readonly World[];
   readonly checkpoint: () => void;
+  readonly accepted: readonly Accepted[];
 }
 
 /** The sessions of one role. */
@@ -38,7 +39,7 @@ export interface Crew {
 /** What {@link openStage} is given. */
 export interface StageSource extends Pick<
   Stage,
-  'copy' | 'boundaries' | 'population' | 'board' | 'checkpoint' | 'targets'
+  'copy' | 'boundaries' | 'population' | 'board' | 'checkpoint' | 'targets' | 'accepted'
 > {
   readonly roles: readonly string[];
 }

@@ -9,6 +9,7 @@ import type { IncrementalOptions } from './incremental/options.ts';
 import { sumsErasing, viewErasing } from './erasing.ts';
 import { closing, keepCounts, keepView } from './keep.ts';
 import { countPromises, viewPromises } from './promises.ts';
+import { countsProved } from './prove.ts';
 import { firstFill } from './settle.ts';
 import { watchCounts, watchView } from './watch.ts';
 
@@ -93,5 +94,6 @@ export function incremental(table: TableReference, options: IncrementalOptions):
     erasing: () => sumsErasing(of, options),
     watch: () => watchCounts(of, options),
     promises: (model) => countPromises(model, of, options),
+    proves: () => countsProved(of, options),
   };
 }

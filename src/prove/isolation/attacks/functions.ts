@@ -72,6 +72,7 @@ async function calling({ stage, crew, routine }: Call, one: Calling): Promise<Se
       if (said !== undefined || (seen.error !== undefined && seen.error.code !== 'P0001')) return said;
       const changes = { role: crew.role, settings, statements: [statement], viewer };
       const changed = seen.error === undefined ? await changesToOthers(stage, changes) : undefined;
+      if (changed !== undefined && meant(stage, object, changed)) return undefined;
       if (changed !== undefined || !routine.definer || stage.board.crossed(object, 'call')) return changed;
       const told = await answersByRow(stage, { session: crew.session, routine, settings, statement, victim });
       if (told === undefined || (one.ofVictim && given.length > 0)) return told;
@@ -85,6 +86,20 @@ async function calling({ stage, crew, routine }: Call, one: Calling): Promise<Se
       return undefined;
     },
   });
+}
+
+/** A change that somebody said is meant is told, with the reason. */
+function meant(stage: Stage, object: string, changed: string): boolean {
+  const found = stage.accepted.find((one) => one.subject === undefined || one.subject === object);
+  if (found === undefined) return false;
+  stage.board.tell(object, 'call');
+  stage.board.say({
+    subject: object,
+    severity: 'info',
+    what: `${changed}. It is meant: ${found.because}.`,
+    fix: 'Nothing, while the reason holds.',
+  });
+  return true;
 }
 
 const CRAFTED = ['%', '', "' OR true --", "%' OR true --", "') OR true --"];

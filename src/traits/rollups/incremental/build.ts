@@ -14,7 +14,7 @@ import { ageGrants, ownTable, withState, withTables } from '../state.ts';
 import { noteFunction, noteTriggers } from './note.ts';
 import type { IncrementalOptions } from './options.ts';
 import { joinedOf, namesOf, only, type Plan, planOf } from './plan.ts';
-import { rebuildFunction, settleFunction } from './settle-sql.ts';
+import { rebuildFunction, settleFunction, settleNowFunction } from './settle-sql.ts';
 
 /**
  * The model with the rollup kept. The queue is a logged table without a key: it must survive a crash, and nothing ever
@@ -35,6 +35,7 @@ export function keepSums(model: Model, of: RelationName, options: IncrementalOpt
     ...ageGrants(of, options.readers ?? []),
     ...functionStatements(noteFunction(plan)),
     ...functionStatements(settleFunction(plan)),
+    ...functionStatements(settleNowFunction(plan)),
     ...functionStatements(rebuildFunction(plan)),
     ...noteTriggers(plan).map((sql) => ({
       sql,

@@ -65,7 +65,34 @@ END`;
   return {
     of: settle,
     takes: 'timestamptz, tstzrange',
-    head: `(at timestamptz DEFAULT clock_timestamp(), leaving tstzrange DEFAULT 'empty'::tstzrange, OUT touched bigint, OUT came_late bigint)`,
+    head: `(at timestamptz, leaving tstzrange, OUT touched bigint, OUT came_late bigint)`,
+    body,
+    owner: options.refreshedBy,
+  };
+}
+
+/**
+ * `…_settle(at)`: the same for a role in `callers`, who may bring the table up to date and no more: it cannot say that a
+ * range leaves, and what fails is not told with the failing row, which may be another tenant's.
+ */
+export function settleNowFunction(plan: Plan): Routine {
+  const { of, options } = plan;
+  const { settle } = namesOf(of);
+  const body = `#variable_conflict use_column
+BEGIN
+  SELECT done.touched, done.came_late INTO touched, came_late
+  FROM ${qualified(settle)}(at, 'empty'::tstzrange) AS done;
+EXCEPTION WHEN OTHERS THEN
+  IF pg_catalog.pg_has_role(session_user, ${literal(options.refreshedBy)}, 'MEMBER') THEN
+    RAISE;
+  END IF;
+  RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = ${literal(`${label(of)} could not be brought up to date`)},
+    HINT = 'The keeper logs the whole error when it does the same.';
+END`;
+  return {
+    of: settle,
+    takes: 'timestamptz',
+    head: `(at timestamptz DEFAULT clock_timestamp(), OUT touched bigint, OUT came_late bigint)`,
     body,
     owner: options.refreshedBy,
     ...(options.callers !== undefined && { callers: options.callers }),
