@@ -3,7 +3,7 @@
 import type { Column, Rule, Type } from './catalogue.ts';
 import { likesIn, numbersIn, patternsIn, textsIn } from './expression.ts';
 import { textFor } from './pattern.ts';
-import { hashOf } from './random.ts';
+import { hashOf, uuidOf } from './random.ts';
 import { valuesOf, type Place } from './values.ts';
 
 const TEXTS = new Set(['text', 'varchar', 'bpchar', 'citext', 'name']);
@@ -138,7 +138,8 @@ function suggestedBy(
     .filter((n) => n > 0 && n <= 4_096)
     .flatMap((n) => padded(at, n));
   const room = modifier < 4 ? Number.MAX_SAFE_INTEGER : modifier - 4;
-  return [...patterned(whole, at), ...likesIn(whole, at.marker), ...lengths, ...turned].filter(
+  const read = readAs(whole, at);
+  return [...patterned(whole, at), ...likesIn(whole, at.marker), ...read, ...lengths, ...turned].filter(
     (text) => text.length <= room,
   );
 }
@@ -158,8 +159,10 @@ function instantsAround(
 }
 
 function around(numbers: readonly number[], step: number): readonly number[] {
-  const middles = numbers.slice(1).map((number, at) => Math.floor((number + (numbers[at] ?? 0)) / 2));
-  return [...new Set([...numbers.flatMap((number) => [number, number + step, number - step]), ...middles])];
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middles = sorted.slice(1).map((number, at) => (number + (sorted[at] ?? 0)) / 2);
+  const near = sorted.flatMap((number) => [number, number + step, number - step]);
+  return [...new Set([...near, ...middles.map((middle) => (step < 1 ? middle : Math.floor(middle)))])];
 }
 
 function padded(at: Place, length: number): readonly string[] {
@@ -167,6 +170,18 @@ function padded(at: Place, length: number): readonly string[] {
   return [length, length + 1].map((wanted) =>
     mark.length >= wanted ? mark.slice(-wanted) : mark.padEnd(wanted, 'x'),
   );
+}
+
+/** Texts that a rule reads as something else. */
+function readAs(whole: string, at: Place): readonly string[] {
+  const found: string[] = [];
+  if (/::(integer|bigint|smallint|numeric|double|real)/.test(whole))
+    found.push(...around(numbersIn(whole), 1).map(String), '1', '100');
+  if (/::(date|timestamp)/.test(whole))
+    found.push(at.now.toISOString().slice(0, 10), '2000-01-01', '2100-01-01');
+  if (/::uuid/.test(whole)) found.push(uuidOf(at.seed, at.table, at.world, at.row, at.turn));
+  if (/::jsonb?|::boolean/.test(whole)) found.push('{}', '[]', 'true');
+  return found;
 }
 
 function patterned(whole: string, at: Place): readonly string[] {

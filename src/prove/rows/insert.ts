@@ -8,6 +8,8 @@ import type { Filling, Made } from './filling.ts';
 
 /** How often a row is tried. */
 const ATTEMPTS = 24;
+/** How often one constraint may refuse in a row. */
+const SAME = 8;
 
 /** What became of a row. */
 export type Outcome =
@@ -22,6 +24,7 @@ export type Outcome =
 export async function insert(filling: Filling, order: Order, last: boolean): Promise<Outcome> {
   let shifts: Shifts = { picks: 0, choices: 0, turns: new Map() };
   let refusal: Refusal = { why: 'no value could be made for it', full: false, byTrigger: false };
+  let same = 0;
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const drafted = await draft(filling, order, shifts);
     if (drafted.missing.length > 0 || (drafted.dangling && !last)) {
@@ -29,12 +32,17 @@ export async function insert(filling: Filling, order: Order, last: boolean): Pro
     }
     const tried = await attemptOnce(filling, order, drafted);
     if (tried.made !== undefined) return { made: tried.made, open: drafted.open, ...noteOf(drafted) };
+    same = keyOf(tried.refusal.error) === keyOf(refusal.error) ? same + 1 : 0;
     refusal = tried.refusal;
-    if (refusal.full) break;
+    if (refusal.full || (same >= SAME && !refusal.byTrigger)) break;
     shifts = next(shifts, { refusal, attempt, table: order.table });
   }
   if (last && refusal.byTrigger) return passingTriggers(filling, order);
   return { made: undefined, why: refusal.why, full: refusal.full };
+}
+
+function keyOf(error: unknown): string {
+  return `${sqlstateOf(error) ?? ''} ${(error as { constraint?: string } | undefined)?.constraint ?? ''}`;
 }
 
 function noteOf(drafted: Draft): { note?: string } {

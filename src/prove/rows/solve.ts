@@ -117,19 +117,26 @@ function mentionedBy(rule: Rule, columns: readonly Column[]): readonly string[] 
   });
 }
 
+/** Equations in an order in which each is given only by what is known before it. */
 function equationsOf(problem: Problem, group: Group): readonly Equation[] {
   const names = problem.columns.map(({ name }) => name);
-  const found: Equation[] = [];
-  for (const equation of group.rules.flatMap((rule) => equationsIn(rule.expression, names))) {
-    const taken = found.some((one) => one.column === equation.column);
-    const circular = found.some(
-      (one) =>
-        columnsIn(equation.gives, [one.column]).length > 0 ||
-        columnsIn(one.gives, [equation.column]).length > 0,
+  let waiting = group.rules
+    .flatMap((rule) => equationsIn(rule.expression, names))
+    .filter(
+      (one, at, all) =>
+        group.names.includes(one.column) && all.findIndex(({ column }) => column === one.column) === at,
     );
-    if (group.names.includes(equation.column) && !taken && !circular) found.push(equation);
+  const placed: Equation[] = [];
+  while (waiting.length > 0) {
+    const columns = waiting.map(({ column }) => column);
+    const next = waiting.find(({ gives }) => columnsIn(gives, columns).length === 0);
+    if (next === undefined) waiting = waiting.slice(1);
+    else {
+      placed.push(next);
+      waiting = waiting.filter((one) => one !== next);
+    }
   }
-  return found;
+  return placed;
 }
 
 /** For each column, the candidates that satisfy the rules about it alone. */
