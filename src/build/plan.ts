@@ -5,7 +5,7 @@ import type { Definition } from '../define/database.ts';
 import type { Model } from '../define/model.ts';
 import type { Trait } from '../define/trait.ts';
 import { majorOf, target } from '../server/index.ts';
-import { catalogueDump, lineKey, type Dump } from './catalogue-dump.ts';
+import { catalogueDump, lineKey, type Dump, type DumpLine } from './catalogue-dump.ts';
 import { reading } from './catalogue-session.ts';
 import { copyStructure } from './copy.ts';
 import { managedKeys } from './engine/index.ts';
@@ -133,6 +133,7 @@ async function rehearsed(sides: Sides): Promise<Done> {
     goal: { pool: goal.scratch.pool, facts: goal.facts },
     ownership: sides.ownership,
     kept: change.kept,
+    partitionsAsTheyAre: sides.altered,
     steps,
     settle: sides.settle,
     mend: sides.mend,
@@ -184,8 +185,14 @@ function onTarget(rehearsed: Pick<Rehearsed, 'start' | 'end'>, { found, goal }: 
   return rehearsed.end.map((line) => {
     const before = start.get(lineKey(line));
     const there = now.get(lineKey(line));
-    if (there !== undefined && before?.value === line.value && before.text === line.text) return there;
+    const left = before?.value === line.value && before.text === line.text;
+    if (there !== undefined && left && isWhole(there) === isWhole(line)) return there;
     if (line.facet === 'owner' && line.value === goal.facts.user) return { ...line, value: found.facts.user };
     return line;
   });
+}
+
+// A plain index that a failure left is whole in a copy.
+function isWhole(line: DumpLine): boolean {
+  return !line.value.startsWith('INVALID');
 }

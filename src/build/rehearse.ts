@@ -23,6 +23,8 @@ export interface Rehearsal {
   readonly ownership: Ownership;
   /** Objects that stay though the definition does not know them, as the dump names them. */
   readonly kept: readonly string[];
+  /** The goal says nothing of partitions: what a partition is, and was before, is no difference. */
+  readonly partitionsAsTheyAre: boolean;
   /** Structural steps, in order. */
   readonly steps: readonly StepDraft[];
   /** Asks the traits what is missing, once the structure is there. */
@@ -178,7 +180,9 @@ function counting(given: Rehearsal, start: Dump): (line: DumpLine, other?: DumpL
     // An owner the definition does not name is whoever made the object.
     if (line.facet === 'owner' && (other ?? line).value === user) return false;
     if (line.object === 'schema public' && !given.ownership.publicTouched) return false;
-    const unchanged = before.get(lineKey(line))?.value === line.value;
+    const was = before.get(lineKey(line));
+    const unchanged = was?.value === line.value;
+    if (given.partitionsAsTheyAre && line.partition && unchanged && was.text === line.text) return false;
     return !(other === undefined && unchanged && LEFT_ALONE.some((kind) => line.object.startsWith(kind)));
   };
 }

@@ -97,6 +97,8 @@ export interface Sides {
   readonly settle: (on: Pool) => Promise<readonly (readonly StepDraft[])[]>;
   /** Steps for partitions that lack their parent's protection. */
   readonly mend: (on: Pool) => Promise<readonly StepDraft[]>;
+  /** The goal is the target, altered. */
+  readonly altered: boolean;
   /** The target. */
   readonly pool: Pool;
   readonly server: ScratchServer;
@@ -147,7 +149,10 @@ async function sidesOf(wanted: LoweredDefinition, around: Around): Promise<Sides
     ...(await compared(read, loaded, options)),
     roles,
     settle: (on) => reading(on, (query) => settle({ model, traits, query, now: options.now })),
-    mend: (on) => reading(on, (query) => mendPartitions(query, names)),
+    // An alteration says itself what becomes of partitions.
+    mend: async (on) =>
+      wanted.alter === undefined ? reading(on, (query) => mendPartitions(query, names)) : [],
+    altered: wanted.alter !== undefined,
     pool,
     server,
     tell,

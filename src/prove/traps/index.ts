@@ -4,3 +4,4 @@ export { CHECKS } from './checks.ts';
 export { trapsEvidence } from './evidence.ts';
 export { findTraps, trapsDefaults, type Finding, type Traps, type TrapsOptions } from './find.ts';
 export { trapPages } from './pages.ts';
+export { fixDefaults, planFixes, type FixOptions } from './fix.ts';

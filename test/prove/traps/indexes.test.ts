@@ -41,6 +41,14 @@ fixtures('indexes', [
   },
   {
     code: 'HT702',
+    name: 'without those that have none',
+    fires: `CREATE TABLE t (github_id text UNIQUE, n int); CREATE INDEX again ON t (github_id) WHERE github_id IS NOT NULL`,
+    near: `CREATE TABLE t (github_id text UNIQUE, n int); CREATE INDEX ON t (github_id) WHERE n IS NOT NULL;
+      CREATE INDEX ON t (n) WHERE github_id IS NOT NULL`,
+    subject: 'index again on {fx}.t',
+  },
+  {
+    code: 'HT702',
     name: 'prefix',
     fires: `CREATE TABLE t (org int, person int, at date, UNIQUE (org, person)); CREATE INDEX again ON t (org)`,
     near: `CREATE TABLE t (org int, person int, at date, UNIQUE (org, person)); CREATE INDEX ON t (person); CREATE UNIQUE INDEX ON t (org);

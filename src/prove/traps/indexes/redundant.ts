@@ -89,8 +89,7 @@ export const redundantIndex: TrapCheck = {
 };
 
 function coversAll(other: Index, index: Index): boolean {
-  if (other.oid === index.oid || other.method !== index.method || other.predicate !== index.predicate)
-    return false;
+  if (other.oid === index.oid || other.method !== index.method || !holdsAllOf(other, index)) return false;
   const [wide, narrow] = [keysOf(other), keysOf(index)];
   if (!narrow.every((key, at) => wide[at] === key)) return false;
   const carried = [...other.included, ...other.columns];
@@ -103,6 +102,15 @@ function coversAll(other: Index, index: Index): boolean {
     (one.unique ? 2 : 0) +
     (one.included.length > index.included.length ? 1 : 0);
   return rank(other) === rank(index) ? other.oid < index.oid : rank(other) > rank(index);
+}
+
+/** The same rows; or all of them, where the other leaves out those without a key, which it is never asked for. */
+function holdsAllOf(other: Index, index: Index): boolean {
+  if (other.predicate === index.predicate) return true;
+  if (other.predicate !== null || index.predicate === null) return false;
+  return armsOf(index.predicate).every((arm) =>
+    index.columns.some((column) => arm === `${column} IS NOT NULL`),
+  );
 }
 
 function needless(table: Relation, index: Index, other: Index): Draft {
