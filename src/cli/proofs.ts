@@ -1,11 +1,14 @@
 // Every proof the command line knows, by the name it is called with: the one place that ties engines to words.
+import type { Plan } from '../build/index.ts';
 import type { Boundary } from '../define/index.ts';
+import { HoldfastError } from '../error.ts';
 import {
   budgetsEvidence,
   type Evidence,
   findTraps,
   guessBoundaries,
   isolationEvidence,
+  planFixes,
   type ProofProgress,
   proveBudgets,
   proveIsolation,
@@ -35,11 +38,20 @@ export interface Subject {
   readonly only?: readonly string[];
   /** Sizes of budgets, as multiples of what they state. */
   readonly scales?: readonly number[];
+  /** Plan the mends of traps. */
+  readonly fix?: boolean;
   /** A server to attack and measure on, as a superuser; absent: embedded ones. */
   readonly serverUrl?: string;
   readonly now: Date;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: ProofProgress) => void;
+}
+
+/** What a proof gave. */
+export interface Found {
+  readonly evidence: Evidence;
+  /** What would mend it, where that was asked for; or why there is no plan. */
+  readonly plan?: Plan | { readonly why: string };
 }
 
 /** One proof. */
@@ -51,7 +63,7 @@ export interface Proof {
   readonly applies: (subject: Subject) => boolean;
   /** What of `only` speaks of this proof. */
   readonly of: (only: string) => boolean;
-  readonly run: (subject: Subject) => Promise<Evidence>;
+  readonly run: (subject: Subject) => Promise<Found>;
 }
 
 /** In the order they run: what takes seconds before what takes minutes. */
@@ -64,7 +76,7 @@ export const PROOFS: readonly Proof[] = [
     run: async ({ loaded, url, now, signal, onProgress }) => {
       const { definition, baseDir } = loaded as Loaded;
       const options = { definition, baseDir, url, now, signal, fallback: scratchServer, onProgress };
-      return structureEvidence(await proveStructure(options));
+      return { evidence: structureEvidence(await proveStructure(options)) };
     },
   },
   {
@@ -73,11 +85,12 @@ export const PROOFS: readonly Proof[] = [
     // Of a definition that draws no line nothing is promised; of a database without one all is to be found out.
     applies: ({ loaded, boundaries }) => loaded === undefined || boundaries !== undefined,
     of: () => false,
-    run: async ({ url, boundaries, hints, serverUrl, now, signal, onProgress }) =>
-      isolationEvidence(
+    run: async ({ url, loaded, boundaries, hints, serverUrl, now, signal, onProgress }) => ({
+      evidence: isolationEvidence(
         await proveIsolation({
           url,
           ...(boundaries !== undefined && { boundaries }),
+          ...(loaded !== undefined && { accepted: loaded.definition.proofs.accepted }),
           hints,
           ...(serverUrl !== undefined && { scratchUrl: serverUrl }),
           now,
@@ -85,13 +98,18 @@ export const PROOFS: readonly Proof[] = [
           onProgress,
         }),
       ),
+    }),
   },
   {
     name: 'traps',
     foreign: true,
     applies: () => true,
     of: isCode,
-    run: async (subject) => trapsEvidence(await findTraps(await trapsOptions(subject))),
+    run: async (subject) => {
+      const traps = await findTraps(await trapsOptions(subject));
+      const evidence = trapsEvidence(traps);
+      return subject.fix === true ? { evidence, plan: await fixes(subject, traps) } : { evidence };
+    },
   },
   {
     name: 'budgets',
@@ -101,18 +119,17 @@ export const PROOFS: readonly Proof[] = [
     run: async ({ loaded, serverUrl, scales, only = [], now, signal, onProgress }) => {
       const { definition, baseDir } = loaded as Loaded;
       const names = only.filter((name) => !isCode(name));
-      return budgetsEvidence(
-        await proveBudgets({
-          definition,
-          baseDir,
-          ...(serverUrl !== undefined && { url: serverUrl }),
-          ...(scales !== undefined && { scale: scales }),
-          ...(names.length > 0 && { only: names }),
-          now,
-          signal,
-          onProgress,
-        }),
-      );
+      const measured = await proveBudgets({
+        definition,
+        baseDir,
+        ...(serverUrl !== undefined && { url: serverUrl }),
+        ...(scales !== undefined && { scale: scales }),
+        ...(names.length > 0 && { only: names }),
+        now,
+        signal,
+        onProgress,
+      });
+      return { evidence: budgetsEvidence(measured) };
     },
   },
 ];
@@ -135,6 +152,24 @@ async function trapsOptions(subject: Subject): Promise<Parameters<typeof findTra
     signal,
     onProgress,
   };
+}
+
+/** What was found is shown also where nothing mends it. */
+async function fixes(
+  { url, now, signal, onProgress }: Subject,
+  traps: Awaited<ReturnType<typeof findTraps>>,
+): Promise<Plan | { readonly why: string }> {
+  try {
+    return await planFixes(url, traps, {
+      now,
+      signal,
+      fallback: scratchServer,
+      onProgress: ({ stage }) => onProgress({ proof: 'traps', doing: `planning mends, ${stage}`, done: 0 }),
+    });
+  } catch (error) {
+    if (signal.aborted || !(error instanceof HoldfastError)) throw error;
+    return { why: `${error.subject}: ${error.what}` };
+  }
 }
 
 /** Boundaries by what a person said; without a word of theirs the search guesses for itself. */

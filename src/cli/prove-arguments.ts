@@ -1,7 +1,7 @@
 // What `holdfast prove` is asked to do, read from its command line: proofs, a definition, a database.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type Invocation, list, text } from './command.ts';
+import { flag, type Invocation, list, text } from './command.ts';
 import { PROOFS } from './proofs.ts';
 
 /** What was asked for. */
@@ -21,6 +21,9 @@ export interface Asked {
   /** Sizes of budgets, as multiples of what they state. */
   readonly scales?: readonly number[];
   readonly serverUrl?: string;
+  /** Plan the mends of traps, and where to write the plan. */
+  readonly fix: boolean;
+  readonly out?: string;
 }
 
 const URLS = ['postgres://', 'postgresql://'];
@@ -50,11 +53,16 @@ export function readArguments(invocation: Invocation): Asked | { readonly misuse
   const wrong = sizes.find((size) => !/^\d+(\.\d+)?$/.test(size) || Number(size) === 0);
   if (wrong !== undefined) return { misused: `--at takes multiples such as 1 or 3, not ${wrong}` };
   const serverUrl = text(invocation, 'server');
+  const [fix, out] = [flag(invocation, 'fix'), text(invocation, 'out')];
+  if (out !== undefined && !fix) return { misused: '--out is for the plan of --fix' };
+  if (fix && names.length > 0 && !names.includes('traps')) return { misused: '--fix mends traps alone' };
   return {
     proofs: PROOFS.map(({ name }) => name).filter((name) => names.includes(name)),
     ...(definition !== undefined && { definition }),
     ...(url !== undefined && { url }),
     hints: hints(invocation),
+    fix,
+    ...(out !== undefined && { out }),
     ...(only.length > 0 && { only }),
     ...(sizes.length > 0 && { scales: sizes.map(Number) }),
     ...(serverUrl !== undefined && { serverUrl }),

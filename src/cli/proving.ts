@@ -1,4 +1,5 @@
 // Runs the proofs that were asked for, one after another, and writes each down as soon as it is done.
+import type { Plan } from '../build/index.ts';
 import { HoldfastError } from '../error.ts';
 import {
   type Evidence,
@@ -12,7 +13,7 @@ import { redact, urlFromEnvironment, withClient } from '../server/index.ts';
 import { type Invocation, text } from './command.ts';
 import { hasDefinition, loadDefinition } from './load.ts';
 import { progress } from './output.ts';
-import { type Proof, PROOFS, type Subject } from './proofs.ts';
+import { type Found, type Proof, PROOFS, type Subject } from './proofs.ts';
 import type { Asked } from './prove-arguments.ts';
 import { findTarget } from './target.ts';
 
@@ -23,7 +24,9 @@ export interface Outcome {
   readonly again: string;
   /** What a reader should know besides: what was not recorded, and why. */
   readonly notes: readonly string[];
-  /** Whether a proof could not be run to its end. */
+  /** What would mend what was found, where that was asked for. */
+  readonly plan?: Plan;
+  /** Whether a proof, or a plan that was asked for, could not be brought to its end. */
   readonly failed: boolean;
 }
 
@@ -43,6 +46,7 @@ export async function withSubject<T>(
   const line = progress(invocation.terminal);
   const common = {
     hints: asked.hints,
+    fix: asked.fix,
     ...(asked.only !== undefined && { only: asked.only }),
     ...(asked.scales !== undefined && { scales: asked.scales }),
     ...(asked.serverUrl !== undefined && { serverUrl: asked.serverUrl }),
@@ -111,20 +115,32 @@ export async function prove(invocation: Invocation, subject: Subject, asked: Ask
   const records: ProofRecord[] = [];
   const notes = new Set<string>();
   let failed = false;
+  let plan: Plan | undefined;
   for (const proof of chosen) {
     const startedAt = invocation.now();
     const began = performance.now();
-    const evidence = await attempt(proof, subject, chosen.length === 1);
+    const given = await attempt(proof, subject, chosen.length === 1);
     refuseInterrupted(invocation.signal);
-    failed ||= 'error' in evidence;
-    const found = 'error' in evidence ? notRun(proof, evidence.error, performance.now() - began) : evidence;
+    failed ||= 'error' in given;
+    const found = 'error' in given ? notRun(proof, given.error, performance.now() - began) : given.evidence;
+    if ('plan' in given && given.plan !== undefined) {
+      if ('why' in given.plan) notes.add(`Nothing is planned. ${given.plan.why}`);
+      else plan = given.plan;
+      failed ||= 'why' in given.plan;
+    }
     const record = { ...against, definition, startedAt, finishedAt: invocation.now(), evidence: found };
     const written: Recorded | undefined =
       definition === null ? undefined : await write(subject.url, { ...record, definition });
     if (written !== undefined && 'why' in written) notes.add(`Not recorded: ${written.why}.`);
     records.push({ ...record, ...(written !== undefined && 'record' in written && written) });
   }
-  return { records, again: commandLine(subject, asked), notes: [...notes], failed };
+  return {
+    records,
+    again: commandLine(subject, asked),
+    notes: [...notes],
+    failed,
+    ...(plan !== undefined && { plan }),
+  };
 }
 
 function choose(subject: Subject, { proofs: names, only }: Asked): readonly Proof[] {
@@ -137,7 +153,7 @@ async function attempt(
   proof: Proof,
   subject: Subject,
   only: boolean,
-): Promise<Evidence | { readonly error: HoldfastError }> {
+): Promise<Found | { readonly error: HoldfastError }> {
   try {
     return await proof.run(subject);
   } catch (error) {

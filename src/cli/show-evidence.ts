@@ -11,7 +11,9 @@ import {
   visible,
   visibleLines,
 } from '../prove/index.ts';
+import type { Plan } from '../build/index.ts';
 import { columns, counted, paint, say, type Terminal } from './output.ts';
+import { showPlan } from './show-plan.ts';
 
 const MOST_ROWS = 30;
 const MOST_CHARACTERS = 400;
@@ -22,11 +24,14 @@ const MOST_LINES = 12;
 const MOST_STATEMENTS = 10;
 const MOST_ALIKE = 2;
 
-/** How much is printed, and where the page was written. */
+/** How much is printed, and what besides. */
 export interface EvidenceShowing {
   /** Everything, or what matters. */
   readonly all: boolean;
-  readonly file?: string | undefined;
+  /** Lines before the last: what was written where. */
+  readonly said: readonly string[];
+  /** What would mend what was found. */
+  readonly plan?: Plan | undefined;
 }
 
 /** What proofs found: verdicts first, then what each saw, then one line over all. */
@@ -40,8 +45,12 @@ export function showProofs(
   showVerdicts(terminal, found);
   for (const one of found) showSections(terminal, one, showing);
   say(terminal);
+  if (showing.plan !== undefined) {
+    showPlan(terminal, showing.plan, { sql: true });
+    say(terminal);
+  }
   for (const note of notes) say(terminal, visible(note));
-  if (showing.file !== undefined) say(terminal, `page written to ${showing.file}`);
+  for (const line of showing.said) say(terminal, line);
   say(terminal, lastLine(terminal, records));
 }
 

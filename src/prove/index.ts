@@ -29,9 +29,12 @@ export {
 export { proveStructure, structureEvidence, type Structure, type StructureOptions } from './structure.ts';
 export {
   findTraps,
+  fixDefaults,
+  planFixes,
   trapsDefaults,
   trapsEvidence,
   type Finding,
+  type FixOptions,
   type Severity,
   type Traps,
   type TrapsOptions,

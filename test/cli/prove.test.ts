@@ -201,6 +201,30 @@ describe('without a definition', () => {
     );
   });
 
+  test('--fix plans what mends its traps, and apply carries that out without a definition', async ({
+    db: file,
+  }) => {
+    const db = await file.another();
+    await db.query(`CREATE TABLE customers (id int PRIMARY KEY);
+      CREATE TABLE orders (id int PRIMARY KEY, customer int NOT NULL REFERENCES customers)`);
+    const only = ['prove', '--only', 'HT701', db.url];
+    const found = await run(stranger, [...only, '--fix', '--out', 'plan.json']);
+    expect(found.code).toBe(3);
+    expect(found.out).toContain('traps  BROKEN  ');
+    expect(found.out).toContain('ON "public"."orders" USING btree (customer)');
+    expect(found.out).toContain(
+      'plan written to plan.json; carry it out with: holdfast apply --plan plan.json\n',
+    );
+    expect(lastOf(found)).toMatch(/^broken: traps \(/);
+    const applied = await run(stranger, ['apply', '--plan', 'plan.json', '--url', db.url]);
+    expect({ code: applied.code, err: applied.err }).toEqual({ code: 0, err: '' });
+    const after = await run(stranger, only);
+    expect({ code: after.code, last: lastOf(after) }).toEqual({
+      code: 0,
+      last: expect.stringMatching(/^held: traps \(/) as string,
+    });
+  });
+
   test('what needs a definition is refused; nothing is kept to show again', async ({ db }) => {
     const structure = await run(stranger, ['prove', 'structure', db.url]);
     expect(structure.code).toBe(1);
@@ -221,6 +245,9 @@ describe('without a definition', () => {
 describe('a wrong command line', () => {
   test.for([
     [['isolatio'], "there is no proof 'isolatio'; they are structure, "],
+    [['structure', '--fix'], '--fix mends traps alone'],
+    [['--out', 'x'], '--out is for the plan of --fix'],
+    [['--at', '0'], '--at takes multiples such as 1 or 3, not 0'],
     [['a.ts', 'b.ts'], 'it proves one definition, not a.ts and b.ts'],
     [['postgres://a/b', 'postgres://c/d'], 'it proves one database, and more than one is named'],
     [['postgres://a/b', '--url', 'postgres://c/d'], 'it proves one database, and more than one is named'],

@@ -35,7 +35,11 @@ function shown(sections: readonly Section[], options: { all?: boolean; colour?: 
     { ...record, evidence: { ...evidence, proof: 'traps', verdict: 'held' as const, sections: [] } },
   ];
   const terminal = { out: into, err: into, colour: options.colour ?? false, now: () => 0 };
-  showProofs(terminal, { records, notes: ['a note'] }, { all: options.all ?? false, file: 'p.html' });
+  showProofs(
+    terminal,
+    { records, notes: ['a note'] },
+    { all: options.all ?? false, said: ['page written to p.html'] },
+  );
   return out;
 }
 

@@ -6,9 +6,10 @@ import { HoldfastError } from '../../error.ts';
 import { carryOut, lossHelp, lossOptions } from '../carry-out.ts';
 import { type Command, EXIT, flag, type Invocation, text } from '../command.ts';
 import { cutOffPlan } from '../cut-off.ts';
+import { hasDefinition } from '../load.ts';
 import { counted, paint, say } from '../output.ts';
 import { headline } from '../show-plan.ts';
-import { targetHelp, targetOptions } from '../target.ts';
+import { findTarget, targetHelp, targetOptions } from '../target.ts';
 import { makePlan, withTarget } from '../with-plan.ts';
 
 /** `holdfast apply [DEFINITION]`. */
@@ -23,9 +24,11 @@ export const applyCommand: Command = {
 };
 
 async function run(invocation: Invocation): Promise<number> {
+  const file = text(invocation, 'plan');
+  const given = file === undefined ? undefined : await readPlanFile(resolve(invocation.cwd, file));
+  const alone = invocation.positionals[0] === undefined && !hasDefinition(invocation.cwd);
+  if (given !== undefined && alone) return applyAlone(invocation, given);
   return withTarget(invocation, async ({ loaded, place }) => {
-    const file = text(invocation, 'plan');
-    const given = file === undefined ? undefined : await readPlanFile(resolve(invocation.cwd, file));
     const done: Applied[] = [];
     const cutOff = given === undefined ? await cutOffPlan(place.url) : undefined;
     if (cutOff !== undefined) done.push(await carry(invocation, place.url, cutOff));
@@ -34,6 +37,18 @@ async function run(invocation: Invocation): Promise<number> {
     if (flag(invocation, 'json')) say(invocation.terminal, JSON.stringify({ applied: done }, null, 2));
     return done.every((one) => one.endsAsPlanned) ? EXIT.done : EXIT.failed;
   });
+}
+
+/** A plan stands for itself: what mends a database without a definition is applied without one. */
+async function applyAlone(invocation: Invocation, plan: Plan): Promise<number> {
+  const place = await findTarget(invocation, plan.database);
+  try {
+    const applied = await carry(invocation, place.url, plan);
+    if (flag(invocation, 'json')) say(invocation.terminal, JSON.stringify({ applied: [applied] }, null, 2));
+    return applied.endsAsPlanned ? EXIT.done : EXIT.failed;
+  } finally {
+    await place.leave();
+  }
 }
 
 async function carry(invocation: Invocation, url: string, plan: Plan): Promise<Applied> {

@@ -15,12 +15,14 @@ export const proveCommand: Command = {
   name: 'prove',
   summary:
     'show on a real server that promises hold: compare, attack a copy, search for traps, measure; the database is only read',
-  usage: `[${PROOFS.map(({ name }) => name).join(' | ')} …] [DEFINITION] [postgres://URL] [--html FILE] [--last] [--all] [--only CODE] [--at SIZE] [--server URL] [--column C] [--setting S] [--role R] [--json]`,
+  usage: `[${PROOFS.map(({ name }) => name).join(' | ')} …] [DEFINITION] [postgres://URL] [--html FILE] [--last] [--all] [--fix [--out FILE]] [--only CODE] [--at SIZE] [--server URL] [--column C] [--setting S] [--role R] [--json]`,
   options: {
     ...targetOptions,
     html: { type: 'string' },
     last: { type: 'boolean' },
     all: { type: 'boolean' },
+    fix: { type: 'boolean' },
+    out: { type: 'string' },
     only: { type: 'string', multiple: true },
     at: { type: 'string', multiple: true },
     server: { type: 'string' },
@@ -33,6 +35,8 @@ export const proveCommand: Command = {
     html: 'write one page for a browser and for auditors: verdicts, tables, charts; it needs no network',
     last: 'run nothing: show what the ledger has of the last time',
     all: 'print every row and statement; --json and --html always hold them all',
+    fix: 'traps: plan what mends them, rehearsed forward and back; nothing is changed',
+    out: 'traps: write that plan to this file, for `holdfast apply --plan FILE`',
     only: 'checks of traps by code (HT106), budgets by name; may be given several times',
     at: 'budgets: the sizes to measure at, as multiples of what they state: --at 1 --at 3',
     server:
@@ -59,8 +63,16 @@ async function run(invocation: Invocation): Promise<number> {
       flag(invocation, 'last') ? lastTime(subject, asked) : prove(invocation, subject, asked),
     );
     await html?.finish(page({ proofs: outcome.records, again: outcome.again, notes: outcome.notes }));
+    const said = file === undefined ? [] : [`page written to ${file}`];
+    const { plan } = outcome;
+    const { out } = asked;
+    if (out !== undefined && plan !== undefined) {
+      const whole = await writeWhole(resolve(invocation.cwd, out));
+      await whole.finish(`${JSON.stringify(plan, null, 2)}\n`);
+      said.push(`plan written to ${out}; carry it out with: holdfast apply --plan ${out}`);
+    }
     if (flag(invocation, 'json')) say(invocation.terminal, JSON.stringify(machine(outcome), null, 2));
-    else showProofs(invocation.terminal, outcome, { all: flag(invocation, 'all'), file });
+    else showProofs(invocation.terminal, outcome, { all: flag(invocation, 'all'), said, plan });
     return exitOf(outcome);
   } finally {
     await html?.abandon();
@@ -68,8 +80,14 @@ async function run(invocation: Invocation): Promise<number> {
 }
 
 function machine(outcome: Outcome): Record<string, unknown> {
-  const { records, again, notes } = outcome;
-  return { verdict: overall(records.map(({ evidence }) => evidence)), proofs: records, again, notes };
+  const { records, again, notes, plan } = outcome;
+  return {
+    verdict: overall(records.map(({ evidence }) => evidence)),
+    proofs: records,
+    again,
+    notes,
+    ...(plan !== undefined && { plan }),
+  };
 }
 
 // What is broken was shown to be; that another proof could not be run does not take it back.
