@@ -112,6 +112,8 @@ function readProof(name: string, lines: readonly string[]): Step[] {
       steps.push({ session, as: roles.get(session) ?? '', sql: sql.join('\n').trim(), expect, answer });
       sql = [];
     } else {
+      if (sql.join('').trim() !== '')
+        throw new Error(`${name}: statements without an answer in session ${session}`);
       session = mark[2];
       if (mark[3] !== undefined) roles.set(session, mark[3]);
       if (!roles.has(session)) throw new Error(`${name}: session ${session} does not say who logs in`);

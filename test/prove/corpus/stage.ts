@@ -18,7 +18,7 @@ export interface Staged {
   readonly login: (as: string) => Promise<Client>;
 }
 
-const PLACEHOLDER = /\{(\w+)\}/g;
+const PLACEHOLDER = /\{([a-z]\w*)\}/g;
 const PASSWORD = 'a-role-of-the-corpus';
 const LOGINS_SQL = `
   SELECT rolname AS name FROM pg_catalog.pg_roles WHERE rolcanlogin AND rolname = ANY ($1)`;

@@ -27,7 +27,8 @@ INSERT INTO app.task (tenant_id, title) VALUES (1, 'one'), (2, 'two');
 
 -- session 1 as {app}
 SET app.tenant_id = '1';
-SELECT app.add_task(2, 'planted');
+SELECT count(*) FROM app.add_task(2, 'planted');
+-- gives: 1
 -- session 2 as {app}
 SET app.tenant_id = '2';
 SELECT title FROM app.task ORDER BY id;
