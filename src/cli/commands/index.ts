@@ -12,6 +12,7 @@ import { planCommand } from './plan.ts';
 import { proveCommand } from './prove.ts';
 import { rollbackCommand } from './rollback.ts';
 import { runCommand } from './run.ts';
+import { slowCommand } from './slow.ts';
 import { statusCommand } from './status.ts';
 import { upCommand } from './up.ts';
 
@@ -27,6 +28,7 @@ export const COMMANDS: readonly Command[] = [
   runCommand,
   metricsCommand,
   alertsCommand,
+  slowCommand,
   archiveCommand,
   eraseCommand,
   exportCommand,
