@@ -267,6 +267,46 @@ fixtures('functions', [
     severity: 'info',
     advised: true,
   },
+  {
+    code: 'HT323',
+    fires: `CREATE TABLE usage (who text); CREATE FUNCTION spend(me text) RETURNS boolean LANGUAGE plpgsql AS $$
+      DECLARE used int;
+      BEGIN
+        SELECT count(*) INTO used FROM usage WHERE who = me;
+        IF used >= 100 THEN RETURN false; END IF;
+        INSERT INTO usage VALUES (me);
+        RETURN true;
+      END$$`,
+    near: `CREATE TABLE usage (who text); CREATE TABLE owners (who text); CREATE FUNCTION spend(me text) RETURNS boolean LANGUAGE plpgsql AS $$
+      DECLARE used int;
+      BEGIN
+        PERFORM 1 FROM owners WHERE who = me FOR UPDATE;
+        SELECT count(*) INTO used FROM usage WHERE who = me;
+        IF used >= 100 THEN RETURN false; END IF;
+        INSERT INTO usage VALUES (me);
+        RETURN true;
+      END$$`,
+    subject: 'function {fx}.spend(me text)',
+    advised: true,
+  },
+  {
+    code: 'HT324',
+    fires: `CREATE TABLE users (who text, failed_attempts int DEFAULT 0); CREATE FUNCTION enter(me text) RETURNS void LANGUAGE plpgsql AS $$
+      BEGIN
+        IF me <> 'known' THEN
+          UPDATE users SET failed_attempts = failed_attempts + 1 WHERE who = me;
+          RAISE EXCEPTION 'wrong password';
+        END IF;
+      END$$`,
+    near: `CREATE TABLE users (who text, failed_attempts int DEFAULT 0); CREATE FUNCTION enter(me text) RETURNS boolean LANGUAGE plpgsql AS $$
+      BEGIN
+        IF me IS NULL THEN RAISE EXCEPTION 'who?'; END IF;
+        UPDATE users SET failed_attempts = failed_attempts + 1 WHERE who = me;
+        RETURN false;
+      END$$`,
+    subject: 'function {fx}.enter(me text)',
+    advised: true,
+  },
 ]);
 
 test.each([

@@ -163,4 +163,12 @@ fixtures('views', [
     severity: 'info',
     advised: true,
   },
+  {
+    code: 'HT213',
+    fires: `${NUMBERS} CREATE VIEW v AS SELECT k, max(v) AS most FROM t GROUP BY k HAVING count(*) > 10`,
+    near: `${NUMBERS} CREATE VIEW twice AS SELECT k FROM t GROUP BY k HAVING count(*) > 1`,
+    subject: 'view {fx}.v',
+    severity: 'info',
+    advised: true,
+  },
 ]);

@@ -4,6 +4,7 @@ import { archiveCommandOverwrites, archiveShipsLate } from './archiving.ts';
 import { archiveLosesRows, functionNamesMissingRelation, statementCannotRunInFunction } from './bodies.ts';
 import { chainForks, hashNotReproducible } from './chains.ts';
 import { definerForPublic, definerWithoutSearchPath } from './definer.ts';
+import { countedThenInserted, counterRolledBack } from './races.ts';
 import { applicationRoleBypasses, noRoleCanBackUp } from './roles.ts';
 import { cipherNotThere, passwordUnchecked, plaintextSecretColumn, weakSymmetricDefault } from './secrets.ts';
 import {
@@ -39,4 +40,6 @@ export const functions: readonly TrapCheck[] = [
   archiveCommandOverwrites,
   archiveShipsLate,
   sessionSettingTrusted,
+  countedThenInserted,
+  counterRolledBack,
 ];

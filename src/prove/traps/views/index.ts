@@ -8,7 +8,7 @@ import {
 } from './matview-refresh.ts';
 import { matviewEmptied, matviewOpensRows } from './matview-rows.ts';
 import { unqualifiedInRestrictedPath } from './restricted-path.ts';
-import { dayOfSessionTimeZone, fanOutCounts, missingAsZero } from './view-figures.ts';
+import { dayOfSessionTimeZone, fanOutCounts, missingAsZero, thresholdHidesRows } from './view-figures.ts';
 import { personalDataInView, viewBypassesRowSecurity } from './view-rows.ts';
 
 export const views: readonly TrapCheck[] = [
@@ -24,4 +24,5 @@ export const views: readonly TrapCheck[] = [
   dayOfSessionTimeZone,
   personalDataInView,
   matviewNeverRefreshed,
+  thresholdHidesRows,
 ];

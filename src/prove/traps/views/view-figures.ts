@@ -112,7 +112,7 @@ export const missingAsZero: TrapCheck = {
   page: {
     what: '`coalesce(avg(duration_ms), 0)` in a view.',
     effect: 'No data looks like 0 ms, the fastest of all.',
-    mend: 'NULL for no data.',
+    mend: 'Leave the average NULL where there is no data, and let the reader say so.',
   },
 };
 
@@ -160,5 +160,38 @@ export const dayOfSessionTimeZone: TrapCheck = {
     effect:
       'The cut follows the TimeZone of the session. In a materialised view it is that of the refresh: 2 + 1 rows on two days become 3 on one.',
     mend: "`(completed_at AT TIME ZONE 'UTC')::date`, or the business's own zone by name.",
+  },
+};
+
+const THRESHOLD = /\bHAVING \(+count\(\*\) >=? \(?'?(\d+)'?\)?(?:::\w+)?\)/;
+
+export const thresholdHidesRows: TrapCheck = {
+  code: 'HT213',
+  name: 'threshold-hides-rows',
+  title: 'A summary leaves out what happened rarely',
+  severity: 'info',
+  traps: ['B3-10'],
+  find: async ({ facts }) => {
+    const { all } = await facts(relations);
+    const known = await facts(views);
+    return all.flatMap((view): Draft | readonly Draft[] => {
+      const least = THRESHOLD.exec(known.get(view.oid)?.definition ?? '')?.[1];
+      // `> 0` and `> 1` ask whether something is there, or there twice.
+      if (least === undefined || Number(least) < 2) return [];
+      return {
+        subject: relationSubject(view),
+        what: `It keeps only groups of more than ${least} rows.`,
+        effect:
+          'What happened fewer times is not in it, however long it took or whatever it cost: the one query of 90 seconds is missing from the slowest.',
+        mend: [],
+        advice: 'Keep every group, order by the total, and let the reader filter.',
+      };
+    });
+  },
+  page: {
+    what: '`HAVING count(*) > 10` in a summary of queries, costs or errors.',
+    effect:
+      'A single query of 90 seconds is not in the list of the slowest. Rows whose key is NULL make one group together.',
+    mend: 'Leave HAVING out, rank by total time, and filter where the summary is read.',
   },
 };

@@ -1,0 +1,80 @@
+// HT323 and HT324: functions that count, and lose the count.
+import type { Draft, TrapCheck } from '../check.ts';
+import { routines, routineSubject } from '../facts/functions.ts';
+
+const NAME = String.raw`((?:"[^"]+"|[a-z_]\w*)(?:\.(?:"[^"]+"|[a-z_]\w*))?)`;
+// SELECT count(*) INTO used FROM t …; IF used >= 100 …; INSERT INTO t, in this order and on the same table.
+const COUNTED = new RegExp(
+  String.raw`\bselect\s+[^;]*?\b(?:count|sum)\s*\([^;]*?\bfrom\s+${NAME}([^;]*);[\s\S]*?\bif\b[\s\S]*?[<>]=?[\s\S]*?\binsert\s+into\s+\1\b`,
+  'i',
+);
+const HELD = /\bfor\s+(?:no\s+key\s+)?update\b|\block\s+table\b|\bpg_(?:try_)?advisory_(?:xact_)?lock/i;
+
+export const countedThenInserted: TrapCheck = {
+  code: 'HT323',
+  name: 'counted-then-inserted',
+  title: 'A limit is checked by counting, and then a row is inserted',
+  severity: 'warning',
+  traps: ['B1-14'],
+  find: async ({ facts }) => {
+    const { all } = await facts(routines);
+    return all.flatMap((routine): Draft | readonly Draft[] => {
+      const table = routine.language === 'plpgsql' ? COUNTED.exec(routine.code)?.[1] : undefined;
+      if (table === undefined || HELD.test(routine.code)) return [];
+      return {
+        subject: routineSubject(routine),
+        what: `It counts rows of ${table}, compares, and inserts into ${table}, holding nothing in between.`,
+        effect:
+          'Two calls at once both count before either has inserted: the limit is passed by as many as call together (107 of 100 with 8 clients).',
+        mend: [],
+        advice:
+          'Keep the sum in one row and change it with one statement: UPDATE … SET used = used + n WHERE used + n <= most, and see whether a row was changed; or lock the row of the owner first with SELECT … FOR UPDATE.',
+      };
+    });
+  },
+  page: {
+    what: '`SELECT count(*) INTO used FROM usage WHERE …; IF used < 100 THEN INSERT INTO usage …` in a function.',
+    effect:
+      'Under READ COMMITTED both of two calls at once see the same count. With a limit of 100 and 8 clients 107 rows were there.',
+    mend: 'One row that holds the sum, and one conditional statement: `INSERT … ON CONFLICT DO UPDATE SET used = quota.used + 1 WHERE quota.used + 1 <= 100`.',
+  },
+};
+
+const COUNTER =
+  /\bupdate\s+[^;]*?\bset\s+[^;]*?\b(\w*(?:fail|attempt)\w*)\s*=\s*(?:coalesce\s*\(\s*)?(?:\w+\.)?\1\b[^;]*;/i;
+const RAISES = /\braise\s+(?:exception|sqlstate|using|'')/i;
+
+export const counterRolledBack: TrapCheck = {
+  code: 'HT324',
+  name: 'counter-rolled-back',
+  title: 'A counter of failures is taken back by the failure',
+  severity: 'error',
+  traps: ['B1-13'],
+  find: async ({ facts }) => {
+    const { all } = await facts(routines);
+    return all.flatMap((routine): Draft | readonly Draft[] => {
+      const found = COUNTER.exec(routine.code);
+      if (found === null || /\bcommit\b/i.test(routine.code)) return [];
+      // Raised after the count, before another branch or the function's end is reached.
+      const rest =
+        routine.code.slice(found.index + found[0].length).split(/\b(?:else|elsif|return|end\s+if)\b/i)[0] ??
+        '';
+      if (!RAISES.test(rest)) return [];
+      return {
+        subject: routineSubject(routine),
+        what: `It counts ${found[1]} up and raises an error after that.`,
+        effect:
+          'The error takes the transaction back, and the count with it: it stays at 0, and nobody is ever locked out.',
+        mend: [],
+        advice:
+          'Return a verdict instead of raising, so that the caller commits; or count in a transaction of its own.',
+      };
+    });
+  },
+  page: {
+    what: "A sign-in function: `UPDATE users SET failed_attempts = failed_attempts + 1 …; RAISE EXCEPTION 'wrong password'`.",
+    effect:
+      'An error ends the transaction, and everything in it is undone: after any number of wrong passwords failed_attempts is 0.',
+    mend: 'Return false and let the caller commit; count in a transaction of its own, with `UPDATE … RETURNING` for the lock.',
+  },
+};
