@@ -1,5 +1,6 @@
 // One row before it is inserted: what it refers to, what its owner gives it, and a choice for the rest.
-import { candidatesFor, domainRules, refusesNull } from './candidates.ts';
+import { ident } from '../../sql.ts';
+import { baseOf, candidatesFor, domainRules, refusesNull } from './candidates.ts';
 import type { Column, Reference, Rule, Table } from './catalogue.ts';
 import { columnsIn, renamed } from './expression.ts';
 import type { Filling, Made } from './filling.ts';
@@ -109,31 +110,63 @@ async function ownersOf(filling: Filling, order: Order): Promise<Map<string, str
   return fixed;
 }
 
-/** A name that every column takes which will hold it. */
+/** A name that every column takes which will hold it: of the strictest type among them, under the rules of all. */
 async function nameFor(filling: Filling, order: Order, column: Column): Promise<string> {
   const number = filling.owners.classOf(order.table.id, column.name) ?? 0;
-  const rules = filling.owners.columnsOf(number).flatMap((one) => rulesAbout(filling, one, column.name));
+  const holders = holdersOf(filling, number);
+  const [strictest = column] = holders
+    .map((one) => one.column)
+    .toSorted((a, b) => strictness(filling, a) - strictness(filling, b));
+  const rules = holders.flatMap((one) => rulesAbout(filling, one, strictest.name));
   const at = placeOf(filling, order, 0);
-  const list = candidatesFor({ column, at, types: filling.types, rules, byDefault: undefined, spoken: [] });
-  const free = new Map([[column.name, list.filter((value) => value !== null)]]);
-  const problem = { columns: [column], rules, free, fixed: new Map<string, string>(), shift: 0 };
+  const list = candidatesFor({
+    column: strictest,
+    at,
+    types: filling.types,
+    rules,
+    byDefault: undefined,
+    spoken: [],
+  });
+  const free = new Map([[strictest.name, list.filter((value) => value !== null)]]);
+  const problem = { columns: [strictest], rules, free, fixed: new Map<string, string>(), shift: 0 };
   const solved = await solve(filling.ask, problem, filling.types);
-  return solved.get(column.name) ?? free.get(column.name)?.[0] ?? '';
+  return solved.get(strictest.name) ?? free.get(strictest.name)?.[0] ?? '';
 }
 
-/** The rules about one column alone, as if it were called otherwise. */
-function rulesAbout(
-  filling: Filling,
-  of: { readonly table: string; readonly column: string },
-  as: string,
-): readonly Rule[] {
-  const table = filling.catalogue.tables.find(({ id }) => id === of.table);
-  if (table === undefined) return [];
+interface Holder {
+  readonly table: Table;
+  readonly column: Column;
+}
+
+function holdersOf(filling: Filling, number: number): readonly Holder[] {
+  return filling.owners.columnsOf(number).flatMap((one) => {
+    const table = filling.catalogue.tables.find(({ id }) => id === one.table);
+    const column = table?.columns.find(({ name }) => name === one.column);
+    return table === undefined || column === undefined ? [] : [{ table, column }];
+  });
+}
+
+/** Texts take any name, and so come last. */
+function strictness(filling: Filling, column: Column): number {
+  const { type } = baseOf(column, filling.types);
+  if (type?.category === 'S') return 9;
+  return ['uuid', 'int2', 'int4', 'int8'].indexOf(type?.name ?? '') + 1;
+}
+
+/** The rules about one column alone, as if it were called otherwise; a text's room is one of them. */
+function rulesAbout(filling: Filling, { table, column }: Holder, as: string): readonly Rule[] {
   const names = table.columns.map(({ name }) => name);
-  const found = table.columns.find(({ name }) => name === of.column);
-  const rules = [...table.rules, ...(found === undefined ? [] : domainRules(found, filling.types))];
-  const alone = rules.filter(({ expression }) => columnsIn(expression, names).join('\n') === of.column);
-  return alone.map(({ name, expression }) => ({ name, expression: renamed(expression, of.column, as) }));
+  const rules = [...table.rules, ...domainRules(column, filling.types)];
+  const alone = rules.filter(({ expression }) => columnsIn(expression, names).join('\n') === column.name);
+  const { type, modifier } = baseOf(column, filling.types);
+  const room =
+    type?.category === 'S' && modifier > 4
+      ? `pg_catalog.length(${ident(as)}::text) <= ${modifier - 4}`
+      : undefined;
+  return [
+    ...alone.map(({ name, expression }) => ({ name, expression: renamed(expression, column.name, as) })),
+    ...(room === undefined ? [] : [{ name: 'room', expression: room }]),
+  ];
 }
 
 interface Linking {

@@ -1,7 +1,8 @@
 // Which columns say whose a row is, and which tables are somebody's.
 import type { RelationName } from '../../define/model.ts';
 import type { Boundary } from '../../define/proof.ts';
-import type { Catalogue, Table } from './catalogue.ts';
+import { baseOf } from './candidates.ts';
+import type { Catalogue, Column, Table } from './catalogue.ts';
 
 /** What is known of ownership before any row is made. */
 export interface Owners {
@@ -28,10 +29,11 @@ export function findOwners(catalogue: Catalogue, boundaries: readonly Boundary[]
   const classes = new Classes();
   const shared = sharedByAll(boundaries);
   const tables = new Map(catalogue.tables.map((table) => [table.id, table]));
-  const named = new Map<string, string>();
-  for (const boundary of boundaries) joinBoundary(boundary, { tables, classes, named });
+  const named = new Map<string, Namesake>();
+  for (const boundary of boundaries)
+    joinBoundary(boundary, { tables, classes, named, types: catalogue.types });
   joinReferences(catalogue.tables, classes);
-  joinNamesakes(catalogue.tables, { classes, named, shared });
+  joinNamesakes(catalogue, { classes, named, shared });
   joinReferences(catalogue.tables, classes);
   const settings = settingClasses(boundaries, { tables: catalogue.tables, classes });
   const classOf = (table: string, column: string): number | undefined => classes.of(keyOf(table, column));
@@ -82,15 +84,21 @@ class Classes {
   }
 }
 
+interface Namesake {
+  readonly key: string;
+  readonly family: string;
+}
+
 interface Joining {
   readonly tables: ReadonlyMap<string, Table>;
   readonly classes: Classes;
-  /** Column name and type → a column of a boundary. */
-  readonly named: Map<string, string>;
+  readonly types: Catalogue['types'];
+  /** A boundary's column by its name. */
+  readonly named: Map<string, Namesake>;
 }
 
 /** Columns of one boundary that have one name, or lead to one key, hold the same owners. */
-function joinBoundary(boundary: Boundary, { tables, classes, named }: Joining): void {
+function joinBoundary(boundary: Boundary, { tables, classes, named, types }: Joining): void {
   for (const { of, column } of boundary.tables) {
     const table = tables.get(idOf(of));
     const found = table?.columns.find(({ name }) => name === column);
@@ -98,11 +106,17 @@ function joinBoundary(boundary: Boundary, { tables, classes, named }: Joining): 
     const key = keyOf(table.id, column);
     classes.add(key);
     if (isOwnKey(table, column)) continue;
-    const name = `${column}\n${found.type}`;
-    const namesake = named.get(name);
-    if (namesake === undefined) named.set(name, key);
-    else classes.join(namesake, key);
+    const namesake = named.get(column);
+    if (namesake === undefined) named.set(column, { key, family: familyOf(found, types) });
+    else classes.join(namesake.key, key);
   }
+}
+
+/** Types whose values can stand for each other; a text can stand for any. */
+function familyOf(column: Column, types: Catalogue['types']): string {
+  const { type } = baseOf(column, types);
+  if (type?.category === 'S') return 'text';
+  return /^int[248]$/.test(type?.name ?? '') ? 'int' : (type?.name ?? '');
 }
 
 /** `tenants.id`: its name says nothing about other tables' columns. */
@@ -142,17 +156,19 @@ function joinReferences(tables: readonly Table[], classes: Classes): void {
 }
 
 function joinNamesakes(
-  tables: readonly Table[],
+  { tables, types }: Catalogue,
   {
     classes,
     named,
     shared,
-  }: { classes: Classes; named: ReadonlyMap<string, string>; shared: ReadonlySet<string> },
+  }: { classes: Classes; named: ReadonlyMap<string, Namesake>; shared: ReadonlySet<string> },
 ): void {
   for (const table of tables.filter(({ id }) => !shared.has(id))) {
     for (const column of table.columns) {
-      const known = named.get(`${column.name}\n${column.type}`);
-      if (known !== undefined) classes.join(known, keyOf(table.id, column.name));
+      const known = named.get(column.name);
+      const family = familyOf(column, types);
+      const fits = family === known?.family || family === 'text';
+      if (known !== undefined && fits) classes.join(known.key, keyOf(table.id, column.name));
     }
   }
 }
