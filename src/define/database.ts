@@ -8,7 +8,8 @@ import type { Job, JobFacet } from './job.ts';
 import { collectJobs } from './jobs.ts';
 import { collectMeasures, type Measures } from './measures.ts';
 import type { Model } from './model.ts';
-import { collectProofs, type Proofs } from './proofs.ts';
+import type { Accepted } from './proof.ts';
+import { checkAccepted, collectProofs, type Proofs } from './proofs.ts';
 import type { Diagnostic, Trait } from './trait.ts';
 
 /** A schema module: the exports of the file that declares the tables. */
@@ -34,6 +35,11 @@ export interface DatabaseOptions<T extends Tables = Tables> {
    * user's. Each becomes a note of the definition.
    */
   readonly leaveOut?: readonly string[];
+  /**
+   * Findings of `holdfast prove` to live with, each with the reason: they are shown as information, and fail nothing.
+   * `{ code: 'HT705', subject: 'index notes_gin on shop.notes', because: 'only the system role searches by it' }`
+   */
+  readonly accept?: readonly Accepted[];
 }
 
 /** A database as its owner wants it: checked, with every trait built in. A value; nothing has been read or run yet. */
@@ -105,7 +111,8 @@ export function database<T extends Tables = Tables>(
   refuse(name, last);
   const { jobs, diagnostics: aboutJobs } = collectJobs(model, { traits, own: options.jobs ?? [] });
   const { diagnostics: aboutMeasures, ...measures } = collectMeasures(model, traits);
-  refuse(name, [...aboutJobs, ...aboutMeasures]);
+  const accept = options.accept ?? [];
+  refuse(name, [...aboutJobs, ...aboutMeasures, ...checkAccepted(accept)]);
   return {
     name,
     tables,
@@ -114,7 +121,7 @@ export function database<T extends Tables = Tables>(
     traits,
     jobs,
     measures,
-    proofs: collectProofs(model, traits),
+    proofs: collectProofs(model, [...traits, { name: 'database', proves: () => ({ accepted: accept }) }]),
     plain,
     model,
     notes: [...diagnostics, ...last].filter((one) => one.severity !== 'error'),

@@ -1,7 +1,7 @@
 // Joins what traits ask to be shown into the proofs of a definition.
 import { label, type Model } from './model.ts';
-import type { Boundary, Proved } from './proof.ts';
-import type { Trait } from './trait.ts';
+import type { Accepted, Boundary, Proved } from './proof.ts';
+import type { Diagnostic, Trait } from './trait.ts';
 
 /** What a definition asks to be shown: every list of {@link Proved}, those of all trait values together. */
 export type Proofs = { readonly [Part in keyof Proved]-?: NonNullable<Proved[Part]> };
@@ -56,4 +56,20 @@ function once<T>(values: readonly T[], keyOf: (value: T) => string): readonly T[
   const firsts = new Map<string, T>();
   for (const value of values) if (!firsts.has(keyOf(value))) firsts.set(keyOf(value), value);
   return [...firsts.values()];
+}
+
+/** Findings that are accepted without a code that could be found, or without a reason. */
+export function checkAccepted(accepted: readonly Accepted[]): readonly Diagnostic[] {
+  return accepted
+    .filter(({ code, because }) => !/^(HT\d{3}|isolation)$/.test(code) || because.trim() === '')
+    .map(({ code, because }) => ({
+      code: 'HF_ACCEPT',
+      severity: 'error',
+      subject: `accept ${code}`,
+      what:
+        because.trim() === ''
+          ? 'it gives no reason, and whoever reads the finding needs one.'
+          : 'findings have codes like HT705.',
+      fix: "Write { code: 'HT705', subject: '…', because: '…' }, code and subject as `holdfast prove traps` shows them.",
+    }));
 }

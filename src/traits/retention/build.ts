@@ -27,7 +27,7 @@ export function leavingFunction(of: RelationName): RelationName {
 /**
  * The model with the archive's table. It is partitioned by the same column, so that a partition which leaves becomes a
  * partition of it without being copied, and everything archived is read under one name and one row security. Its columns
- * may be NULL and have no defaults: a column that the table gets later is NULL in older rows. It has no foreign keys:
+ * may be NULL, but for that column, and have no defaults: a column that the table gets later is NULL in older rows. It has no foreign keys:
  * archived rows must keep nobody from deleting what they point at.
  */
 export function archived(model: Model, asked: Asked): Model {
@@ -94,7 +94,8 @@ function archivedColumn(column: Column, terms: Terms): Column {
   return {
     name: column.name,
     type: SERIAL[column.type.trim().toLowerCase()] ?? column.type,
-    notNull: false,
+    // The time a row leaves by is never NULL, and no partition would take it.
+    notNull: column.name === terms.by,
     ...(column.collation !== undefined && { collation: column.collation }),
     ...(terms.partitioned && column.generated !== undefined && { generated: column.generated }),
   };

@@ -112,6 +112,7 @@ describe('indexes', () => {
     expect(parent.sort()).toEqual([
       'correction_logs_pkey',
       'idx_correction_logs_created_brin',
+      'idx_correction_logs_job',
       'idx_correction_logs_summary_covering',
     ]);
   });
@@ -121,6 +122,8 @@ describe('indexes', () => {
     const others = rows.filter((row) => row.method === 'btree' && row.first_column !== 'tenant_id');
     // All but that of tenants serve the keeper, which works on all tenants together.
     expect(others.map((row) => row.index_name).sort()).toEqual([
+      'holdfast_erased_pkey',
+      'holdfast_erased_salt_pkey',
       'jobs_retention',
       'rollup_state_pkey',
       'suggestions_retention',
