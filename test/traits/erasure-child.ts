@@ -6,6 +6,7 @@ import { erasing, houseOf } from './erasure-stand.ts';
 const [url = '', name = '', root = '', role = '', subject = '', now = '', at = '0', how = 'before'] =
   process.argv.slice(2);
 let statements = 0;
+// oxlint-disable-next-line typescript/unbound-method -- it is called with its client
 const query = Client.prototype.query as (...args: unknown[]) => unknown;
 Client.prototype.query = function counted(this: Client, ...args: unknown[]) {
   statements += 1;

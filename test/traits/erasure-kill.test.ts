@@ -20,17 +20,22 @@ interface Deadly {
   readonly how?: (typeof HOW)[number];
 }
 
+function own(client: Client): boolean {
+  const { connectionParameters } = client as unknown as {
+    connectionParameters: { application_name?: string };
+  };
+  return String(connectionParameters.application_name).startsWith('holdfast');
+}
+
+function cut(client: Client): void {
+  (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
+}
+
 /** Counts the statements of maintenance sessions, and ends them all at one of them, as if their process were gone. */
 function deadly(by: Deadly): { readonly statements: () => number; readonly disarm: () => void } {
+  // oxlint-disable-next-line typescript/unbound-method -- it is called with its client
   const query = Client.prototype.query as (...args: unknown[]) => unknown;
   let [statements, dead] = [0, false];
-  const own = (client: Client): boolean =>
-    String(
-      (client as unknown as { connectionParameters: { application_name?: string } }).connectionParameters
-        .application_name,
-    ).startsWith('holdfast');
-  const cut = (client: Client): void =>
-    void (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
   Client.prototype.query = function counted(this: Client, ...args: unknown[]) {
     if (!own(this)) return query.apply(this, args);
     if (dead) {

@@ -1,11 +1,12 @@
 // A person and a tenant are erased from every place their rows lie; nobody else's row changes, and neither comes back.
-import { cpSync } from 'node:fs';
+import { EventEmitter, once } from 'node:events';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Client } from 'pg';
 import { describe, expect, onTestFinished } from 'vitest';
-import { erasersOf, shelvesOf } from '../../src/traits/index.ts';
 import { afterRestore, runJob, withTask } from '../../src/keep/index.ts';
-import { placeHold, releaseHold } from '../../src/traits/index.ts';
-import { folder } from '../../src/traits/index.ts';
+import { erasersOf, folder, placeHold, releaseHold, shelvesOf } from '../../src/traits/index.ts';
 import { test } from '../cluster/index.ts';
 import {
   clockAt,
@@ -172,13 +173,15 @@ describe('what goes', () => {
   });
 });
 
+function visit(tenant: string, user: number): string {
+  return `INSERT INTO house_barrier.visits VALUES ('${tenant}', ${90_000 + user}, timestamptz '2026-04-20 00:00+00', ${user}, 'x')`;
+}
+
 describe('who is let through', () => {
   test('no new row of an erased subject is written, and every other is', async ({ db }) => {
     const house = await openHouse(await db.another(), 'house_barrier', { people: 2 });
     await erase(house, 'person:acmeco/2');
     const write = (sql: string): Promise<unknown> => house.db.query(sql);
-    const visit = (tenant: string, user: number): string =>
-      `INSERT INTO house_barrier.visits VALUES ('${tenant}', ${90_000 + user}, timestamptz '2026-04-20 00:00+00', ${user}, 'x')`;
     for (const sql of [
       visit('acmeco', 2),
       `INSERT INTO house_barrier.users VALUES ('acmeco', 2, 'again@example.org')`,
@@ -281,12 +284,13 @@ describe('who writes meanwhile', () => {
     async ({ db }) => {
       const house = await openHouse(await db.another(), 'house_busy', { people: 3 });
       let [refused, written, slowest] = [0, 0, 0];
-      let begin = (): void => undefined;
-      const begun = new Promise<void>((resolve) => (begin = resolve));
+      const writing = new EventEmitter();
+      const begun = once(writing, 'begun');
       const writer = async (number: number): Promise<void> => {
         const client = await session(house);
-        let own = 0;
-        for (let turn = 0; turn < (number % 2 === 0 ? Infinity : TURNS) && own < 5; turn += 1) {
+        const own = { refused: 0 };
+        const turns = number % 2 === 0 ? Number.MAX_SAFE_INTEGER : TURNS;
+        for (let turn = 0; turn < turns && own.refused < 5; turn += 1) {
           const id = 1_000_000 + number * 10_000 + turn;
           const person = number % 2 === 0 ? 2 : 1;
           const mark = markOf('acmeco', person);
@@ -301,12 +305,12 @@ describe('who writes meanwhile', () => {
               () => (written += 1),
               (error: { code?: string }) => {
                 expect({ person, code: error.code }).toEqual({ person: 2, code: 'ZH020' });
-                own += 1;
+                own.refused += 1;
                 refused += 1;
               },
             );
           slowest = Math.max(slowest, performance.now() - began);
-          if (written >= 64) begin();
+          if (written >= 64) writing.emit('begun');
         }
       };
       const writers = Array.from({ length: 32 }, async (_, number) => writer(number));
@@ -365,7 +369,7 @@ describe('what comes back', () => {
   test('a restored backup is erased again, from a copy of the register that it does not have', async ({
     db,
   }) => {
-    const tombstones = `${(await openRoot()).root}/tombstones`;
+    const tombstones = join(openRoot(), 'tombstones');
     const house = await openHouse(await db.another(), 'house_backup', {
       people: 3,
       erasing: { tombstones: folder(tombstones) },
@@ -445,18 +449,16 @@ test('texts of the ledger that name the subject are taken out', async ({ db }) =
   ]);
 });
 
-async function openRoot(): Promise<{ readonly root: string }> {
-  const { mkdtempSync, rmSync } = await import('node:fs');
-  const { tmpdir } = await import('node:os');
-  const { join } = await import('node:path');
+/** A folder of its own; removed when the test ends. */
+function openRoot(): string {
   const root = mkdtempSync(join(tmpdir(), 'erasure-'));
   onTestFinished(() => rmSync(root, { recursive: true, force: true }));
-  return { root };
+  return root;
 }
 
 /** The house as a backup has it: its database copied by the server, its archive by the file system. */
 async function copied(house: Standing, tombstones: string): Promise<Standing> {
-  const { root } = await openRoot();
+  const root = openRoot();
   cpSync(house.root, root, { recursive: true });
   const target = await house.db.another();
   const admin = new Client(Object.assign(new URL(house.db.url), { pathname: '/postgres' }).href);

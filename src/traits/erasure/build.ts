@@ -1,7 +1,8 @@
 // Lowers erasure to the register of who was erased, triggers that refuse new rows of them, and doors in the triggers that
 // keep rows as they are.
+import { ERASING_SETTING } from '../../define/erasure.ts';
 import { label, type Model, type RelationName, type Statement, type Table } from '../../define/model.ts';
-import { ident, qualified } from '../../sql.ts';
+import { ident, literal, qualified } from '../../sql.ts';
 import { withStatements } from '../addition.ts';
 import { withDoor } from '../immutability/build.ts';
 import { objectName } from '../name.ts';
@@ -110,10 +111,13 @@ function doors(model: Model, plan: ErasurePlan): Model {
         .filter((rule) => rule.despiteImmutability && label(rule.of) === label(of))
         .flatMap((rule) => rule.by.map((by) => doorCall(plan, { subject, rule, by }))),
     );
-    if (calls.length > 0) so = withDoor(so, { of: table, when: calls.join(' OR ') });
+    if (calls.length > 0) so = withDoor(so, { of: table, when: `${ERASES} AND (${calls.join(' OR ')})` });
   }
   return so;
 }
+
+/** Asked before the door is: it costs nobody else a call. */
+const ERASES = `coalesce(pg_catalog.current_setting(${literal(ERASING_SETTING)}, true) = 'on', false)`;
 
 function routine(model: Model, made: Routine, callers: 'public' | 'nobody' = 'nobody'): Statement[] {
   const { of, takes, sql } = made;

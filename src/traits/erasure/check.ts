@@ -275,15 +275,17 @@ function aboutIndex(rule: Rule, table: Table): Diagnostic[] {
       (columns = []) => columns.indexOf(column) === 0 || (columns[0] === prefix[0] && columns[1] === column),
     );
   };
-  return rule.by
-    .filter((by) => !leads(by.column))
-    .map((by) => ({
+  const missing = rule.by.map((by) => by.column).filter((column) => !leads(column));
+  if (missing.length === 0) return [];
+  return [
+    {
       code: 'HF_ERASURE_INDEX',
       severity: 'info',
       subject: `table ${label(table)}`,
-      what: `no index begins with ${by.column}: each batch of an erasure reads the whole table.`,
+      what: `no index begins with ${missing.join(', or with ')}: each batch of an erasure reads the whole table.`,
       fix: 'Add one where the table is large.',
-    }));
+    },
+  ];
 }
 
 const PERSONAL =
