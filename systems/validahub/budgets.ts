@@ -59,7 +59,7 @@ const insert = budget('correction insert', {
   document: { target: '< 5 ms', said: '3.2 ms', atMost: 5 },
 });
 
-const batchInsert = budget('a thousand corrections at once', {
+const batchInsert = budget('a thousand corrections', {
   ...common,
   open,
   run: ({ app, world, chance, number }) => logCorrections(app, batch(world, { chance, number, rows: 1_000 })),
@@ -96,7 +96,7 @@ const monthOfChannel = budget('a channel in 30 days', {
   document: { target: '< 500 ms', said: '380 ms', atMost: 500 },
 });
 
-const weekAnew = budget('a week counted anew from the log', {
+const weekAnew = budget('a week counted anew', {
   ...common,
   open,
   run: ({ app, world, chance }) =>
@@ -114,7 +114,7 @@ const weekAnew = budget('a week counted anew from the log', {
   document: { target: '< 500 ms', said: '380 ms', atMost: 500 },
 });
 
-const fields = budget('fields that break most in 30 days', {
+const fields = budget('most broken fields of 30 days', {
   ...common,
   at: at('violations', 'corrections', 'jobs'),
   open,
@@ -166,7 +166,7 @@ const COLD_SQL = `
   JOIN pg_catalog.pg_class c ON c.oid = t.relid
   WHERE t.isleaf AND pg_catalog.pg_table_size(c.oid) > 65536 ORDER BY ratio LIMIT 1`;
 
-const coldIndexes = figure('indexes by data of a month that is no longer hot', {
+const coldIndexes = figure('indexes by data of a cold month', {
   data: online,
   at: at('corrections'),
   measure: async ({ query }) => (await query<{ ratio: number }>(COLD_SQL))[0]?.ratio ?? Number.NaN,

@@ -24,7 +24,7 @@ export interface Rates {
 
 /** How {@link Rates} are made, as it is shown with them. */
 export const RATES_SAID =
-  'cache hits = Δ(heap, index and toast blocks hit) / Δ(hit + read) of pg_statio_user_tables; index use = Δidx_scan / Δ(idx_scan + seq_scan) of pg_stat_user_tables; both over warm-up and measurement together';
+  'cache = Δ(heap, index and toast blocks hit) / Δ(hit + read) of pg_statio_user_tables; index = Δidx_scan / Δ(idx_scan + seq_scan) of pg_stat_user_tables; both over warm-up and measurement together';
 
 const COUNTERS_SQL = `
   SELECT coalesce(sum(io.heap_blks_hit + coalesce(io.idx_blks_hit, 0) + coalesce(io.toast_blks_hit, 0)

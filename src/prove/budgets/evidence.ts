@@ -65,21 +65,37 @@ function figuresOf(results: readonly Result[]): Evidence['figures'] {
 
 function sectionsOf(measured: Measured): readonly Section[] {
   const { results } = measured;
-  const times = timesIn(results);
-  const timed = times.filter((one) => one.timed !== null);
-  const figures = results.filter((one): one is MeasuredFigure => 'value' in one);
+  const scales = [...new Set(results.map((one) => one.scale))];
+  const timed = timesIn(results).filter((one) => one.timed !== null);
   return [
     { kind: 'text', title: 'How it was measured', lines: methodOf(measured) },
-    ...(timed.length > 0 ? [timesTable(timed), loadTable(timed)] : []),
-    ...(figures.length > 0 ? [figuresTable(figures)] : []),
+    ...scales.flatMap((scale) => figuresAt(results, scale)),
     ...scalingTable(results),
-    ...(times.length > 0 ? [plansTable(times)] : []),
-    ...requirementsTable(times),
     ...whyText(results),
+    ...scales.flatMap((scale) => plansAt(results, scale)),
     ...timed.map(distribution),
-    ...times.flatMap(brokenStatements),
+    ...timesIn(results).flatMap(brokenStatements),
   ];
 }
+
+/** What was measured on one size. */
+function figuresAt(results: readonly Result[], scale: number): readonly Section[] {
+  const here = results.filter((one) => one.scale === scale);
+  const timed = timesIn(here).filter((one) => one.timed !== null);
+  const figures = here.filter((one): one is MeasuredFigure => 'value' in one);
+  return [
+    ...(timed.length > 0 ? [timesTable(timed), loadTable(timed)] : []),
+    ...(figures.length > 0 ? [figuresTable(figures)] : []),
+  ];
+}
+
+/** What the server did on one size. */
+function plansAt(results: readonly Result[], scale: number): readonly Section[] {
+  const times = timesIn(results).filter((one) => one.scale === scale);
+  return [...(times.length > 0 ? [plansTable(times)] : []), ...requirementsTable(times)];
+}
+
+const at = (rows: readonly { readonly scale: number }[]): string => `at ${rows[0]?.scale ?? 1} ×`;
 
 function timesIn(results: readonly Result[]): readonly MeasuredTime[] {
   return results.filter((one): one is MeasuredTime => !('value' in one));
@@ -98,6 +114,7 @@ function methodOf({ machine, loads, results }: Measured): readonly string[] {
       : [
           'load: requests arrive at a fixed rate whether or not earlier ones were answered; each is timed from the moment it was due; percentiles are exact, of all requests',
           `noise: told from SELECT 1 at 200 a second before and after each budget (p95 over ${calmLimits.spread} times p50, p50 shifted by ${calmLimits.shift}, sent over ${calmLimits.latenessMs} ms late), from what other processes use then (over ${calmLimits.others} processors) and from time the host stole (over ${100 * calmLimits.steal} %)`,
+          'served: answers a second; sent p95: milliseconds from sent to answered; SELECT 1: milliseconds of a request that asks for nothing, p50',
           RATES_SAID,
         ]),
   ];
@@ -107,20 +124,18 @@ function timesTable(timed: readonly MeasuredTime[]): TableSection {
   const percentiles = ['p50', 'p95', 'p99', 'max'] as const;
   return {
     kind: 'table',
-    title: 'Times',
+    title: `Times in milliseconds, ${at(timed)}`,
     columns: [
       { name: 'budget' },
-      { name: 'at' },
-      ...percentiles.map((name) => ({ name, unit: 'ms' })),
+      ...percentiles.map((name) => ({ name })),
       { name: 'may take' },
       { name: 'document' },
       { name: 'it said' },
     ],
-    rows: timed.map(({ budget, timed, verdict, sizes, document }) => ({
+    rows: timed.map(({ budget, timed, verdict, document }) => ({
       verdict,
       cells: [
         budget.name,
-        sizeText(budget, sizes),
         ...percentiles.map((one) => told(timed?.latency, one)),
         limitText(budget),
         documentText(budget, document),
@@ -134,26 +149,20 @@ function timesTable(timed: readonly MeasuredTime[]): TableSection {
 function loadTable(timed: readonly MeasuredTime[]): TableSection {
   return {
     kind: 'table',
-    title: 'Load, and what the server counted',
+    title: `Load, and what the server counted, ${at(timed)}`,
     columns: [
       { name: 'budget' },
-      { name: 'at' },
       { name: 'requests' },
-      { name: 'clients' },
-      { name: 'asked', unit: '/s' },
-      { name: 'answered', unit: '/s' },
-      { name: 'p95 once sent', unit: 'ms' },
-      { name: 'SELECT 1, p50', unit: 'ms' },
-      { name: 'cache hits', unit: '%' },
-      { name: 'index use', unit: '%' },
+      { name: 'served', unit: '/s' },
+      { name: 'sent p95' },
+      { name: 'SELECT 1' },
+      { name: 'cache', unit: '%' },
+      { name: 'index', unit: '%' },
     ],
-    rows: timed.map(({ budget, timed, sizes }) => ({
+    rows: timed.map(({ budget, timed }) => ({
       cells: [
         budget.name,
-        sizeText(budget, sizes),
-        budget.samples,
-        budget.clients,
-        budget.ratePerSecond,
+        `${budget.samples.toLocaleString('en')} at ${budget.ratePerSecond}/s, ${budget.clients} clients`,
         timed === null ? null : rounded(timed.answeredPerSecond),
         told(timed?.service, 'p95'),
         timed === null ? null : rounded((timed.nothing[0] + timed.nothing[1]) / 2),
@@ -178,21 +187,19 @@ function told(latency: Latency | undefined, one: keyof typeof SHARE): number | n
 function figuresTable(figures: readonly MeasuredFigure[]): TableSection {
   return {
     kind: 'table',
-    title: 'Figures',
+    title: `Figures, ${at(figures)}`,
     columns: [
       { name: 'budget' },
-      { name: 'at' },
       { name: 'measured' },
       { name: 'unit' },
       { name: 'may be' },
       { name: 'document' },
       { name: 'it said' },
     ],
-    rows: figures.map(({ budget, value, verdict, sizes, document }) => ({
+    rows: figures.map(({ budget, value, verdict, document }) => ({
       verdict,
       cells: [
         budget.name,
-        sizeText(budget, sizes),
         value === null ? null : rounded(value),
         budget.unit,
         limitText(budget),
@@ -238,17 +245,11 @@ function valueOf(result: Result | undefined): number | null {
 function plansTable(times: readonly MeasuredTime[]): TableSection {
   return {
     kind: 'table',
-    title: 'What a request reads',
-    columns: [
-      { name: 'budget' },
-      { name: 'at' },
-      { name: 'rows it gives or writes' },
-      { name: 'the plans the server used' },
-    ],
-    rows: times.map(({ budget, sizes, planned }) => ({
+    title: `What a request reads, ${at(times)}`,
+    columns: [{ name: 'budget' }, { name: 'rows it gives or writes' }, { name: 'plans' }],
+    rows: times.map(({ budget, planned }) => ({
       cells: [
         budget.name,
-        sizeText(budget, sizes),
         planned === null || planned.unseen !== undefined ? null : planned.rows,
         planned?.unseen ?? planned?.line ?? null,
       ],
@@ -257,15 +258,15 @@ function plansTable(times: readonly MeasuredTime[]): TableSection {
 }
 
 function requirementsTable(times: readonly MeasuredTime[]): readonly TableSection[] {
-  const rows = times.flatMap(({ budget, sizes, planned }) =>
+  const rows = times.flatMap(({ budget, planned }) =>
     (planned?.judged ?? []).map((one) => ({
       verdict: one.held ? ('held' as const) : ('broken' as const),
-      cells: [budget.name, sizeText(budget, sizes), one.said, one.seen],
+      cells: [budget.name, one.said, one.seen],
     })),
   );
   if (rows.length === 0) return [];
-  const columns = [{ name: 'budget' }, { name: 'at' }, { name: 'must' }, { name: 'seen' }];
-  return [{ kind: 'table', title: 'What plans must be like, of each of eight requests', columns, rows }];
+  const columns = [{ name: 'budget' }, { name: 'must' }, { name: 'seen' }];
+  return [{ kind: 'table', title: `What each of eight requests must be like, ${at(times)}`, columns, rows }];
 }
 
 function whyText(results: readonly Result[]): readonly Section[] {
