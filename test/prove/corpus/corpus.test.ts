@@ -61,10 +61,10 @@ const proveCase = async (db: TestDatabase, one: Case): Promise<{ on: Staged; sai
 
 // `function app.search(words text)`, `app.search(text)` and `app.search` name one thing; `role {app}` and `{app}` as well.
 const withoutArguments = (name: string): string => name.replace(/\(.*\)/, '').replaceAll('"', '');
-const names = (on: Staged, subject: string, objects: readonly string[]): boolean =>
-  withoutArguments(on.plain(subject))
-    .split(/[ ,]+/)
-    .some((word) => objects.map(withoutArguments).includes(word));
+const names = (on: Staged, subject: string, objects: readonly string[]): boolean => {
+  const said = withoutArguments(on.plain(subject));
+  return objects.map(withoutArguments).some((object) => said === object || said.endsWith(` ${object}`));
+};
 const lineOf = (on: Staged, { object, attack, state, sql, said }: Isolation['crossings'][number]): string =>
   on.plain(`${object}: ${attack} (${state}): ${sql.replaceAll('\n', ' ')} → ${said}`);
 // The server's own leaks are the server's, not the database's.
@@ -97,6 +97,13 @@ const inventedIn = (on: Staged, said: Said, one: Case): string[] =>
   said.isolation.crossings
     .filter(({ object }) => !names(on, object, [...one.objects, ...one.also]))
     .map((crossing) => lineOf(on, crossing));
+
+// Every table of a near miss that is somebody's is under row security, so each must have been attacked.
+const tablesUnderRowSecurity = ({ build }: Case): string[] => [
+  ...new Set(
+    [...build.matchAll(/ALTER TABLE (\S+) ENABLE ROW LEVEL SECURITY/g)].map(([, table]) => table ?? ''),
+  ),
+];
 
 /** Everything that was said above information, for the message of a test that fails. */
 function saidOf(on: Staged, { isolation, findings }: Said): string {
@@ -132,5 +139,12 @@ describe('near misses', () => {
     // That nothing crossed says something only where something was tried, on rows.
     expect(empty).toEqual([]);
     expect(tried).toBeGreaterThan(20);
+    const { cells } = said.isolation;
+    const held = cells.filter(
+      ({ attack, outcome }) => outcome === 'held' && ['read', 'insert'].includes(attack),
+    );
+    expect(
+      tablesUnderRowSecurity(one).filter((table) => !held.some(({ object }) => object === table)),
+    ).toEqual([]);
   });
 });
