@@ -13,6 +13,9 @@ const queryOf =
   async (sql, values) =>
     db.query(sql, values && [...values]);
 
+const names = (tables: readonly { of: { name: string } }[] = []): string[] =>
+  tables.map(({ of }) => of.name).sort();
+
 test('a policy on a column gives the setting, the column and the owners', async ({ db }) => {
   const one = await db.another();
   const app = db.role('app');
@@ -119,11 +122,16 @@ test('application roles: members that log in, not owners, superusers or those th
     GRANT SELECT ON t TO "${group}", "${backup}", "${alone}"`);
   const roles = await applicationRoles(queryOf(one));
   expect(roles.map(({ name, why }) => ({ name, why }))).toEqual([
-    { name: alone, why: 'rights on 1 objects are granted; nobody logs in as it yet' },
     {
       name: member,
       why: `it logs in and is a member of ${group}, to which rights on 1 objects are granted`,
     },
+  ]);
+  await one.query(`ALTER ROLE "${member}" NOLOGIN`);
+  expect((await applicationRoles(queryOf(one))).map(({ name, why }) => ({ name, why }))).toEqual([
+    { name: alone, why: 'rights on 1 objects are granted; nobody logs in as it yet' },
+    { name: group, why: 'rights on 1 objects are granted; nobody logs in as it yet' },
+    { name: owner, why: 'it owns 1 relations, it logs in, and no other role does' },
   ]);
 });
 
@@ -131,8 +139,6 @@ test('the guess from the catalogue of a definition is what its trait says', asyn
   const { definition, roles } = await openShop(db);
   const asked = collectProofs(definition.model, definition.traits).boundaries[0];
   const { boundaries } = await guessBoundaries(queryOf(db));
-  const names = (tables: readonly { of: { name: string } }[] = []): string[] =>
-    tables.map(({ of }) => of.name).sort();
   expect(names(boundaries[0]?.tables)).toEqual(names(asked?.tables));
   expect(boundaries[0]?.setting).toBe('app.tenant');
   expect(boundaries[0]?.roles).toEqual([roles.app]);

@@ -1,11 +1,205 @@
-// Isolation under attack: a correct schema holds, and each hole that is planted in it is found.
+// Isolation under attack: what holds is shown as held, and each hole that is planted in it is found where it is.
 import { expect } from 'vitest';
-import { proveIsolation } from '../../src/prove/isolation/index.ts';
-import { test } from '../cluster/index.ts';
+import { close } from '../../src/server/index.ts';
+import { withCopy } from '../../src/prove/copy/index.ts';
+import { isolationEvidence, proveIsolation, type Isolation } from '../../src/prove/isolation/index.ts';
+import { populate } from '../../src/prove/rows/index.ts';
+import { test, type TestDatabase } from '../cluster/index.ts';
 import { openShop, NOW } from '../traps/shop.ts';
 
-test('the test shop holds', async ({ db }) => {
+const SETTING = "nullif(current_setting('app.tenant', true), '')";
+
+/** Tenants, their teams, members and notes, isolated as it should be; `hole` is run by the superuser afterwards. */
+async function stage(db: TestDatabase, hole = ''): Promise<{ db: TestDatabase; app: string; owner: string }> {
+  const one = await db.another();
+  const [app, owner] = [one.role('app'), one.role('owner')];
+  const secured = (table: string): string => `
+    ALTER TABLE app.${table} ENABLE ROW LEVEL SECURITY; ALTER TABLE app.${table} FORCE ROW LEVEL SECURITY;
+    CREATE POLICY own ON app.${table} USING (tenant = ${SETTING});`;
+  await one.query(`
+    CREATE ROLE "${owner}"; CREATE ROLE "${app}" LOGIN;
+    CREATE SCHEMA app AUTHORIZATION "${owner}"; SET ROLE "${owner}";
+    CREATE TABLE app.teams (tenant text NOT NULL, id int NOT NULL, name text NOT NULL, PRIMARY KEY (tenant, id), UNIQUE (tenant, name));
+    CREATE TABLE app.notes (tenant text NOT NULL, id uuid NOT NULL DEFAULT gen_random_uuid(), team int NOT NULL, open boolean NOT NULL, body text,
+      PRIMARY KEY (tenant, id), FOREIGN KEY (tenant, team) REFERENCES app.teams (tenant, id) ON DELETE CASCADE);
+    ${secured('teams')} ${secured('notes')}
+    GRANT USAGE ON SCHEMA app TO "${app}"; GRANT SELECT, INSERT, UPDATE, DELETE ON app.teams, app.notes TO "${app}";
+    RESET ROLE; ${hole.replaceAll('{app}', `"${app}"`).replaceAll('{owner}', `"${owner}"`)}`);
+  return { db: one, app, owner };
+}
+
+const attack = (db: TestDatabase): Promise<Isolation> =>
+  proveIsolation({ url: db.url, scratchUrl: db.url, now: NOW });
+
+/** Where it was crossed: `object: attack`, each once. */
+const crossed = ({ cells }: Isolation): string[] =>
+  cells.filter(({ outcome }) => outcome === 'crossed').map(({ object, attack }) => `${object}: ${attack}`);
+
+const definer = (path: string): string => `
+  CREATE SCHEMA own AUTHORIZATION {app};
+  CREATE FUNCTION app.named(word text) RETURNS bigint LANGUAGE plpgsql STABLE SECURITY DEFINER ${path}
+    AS $$ BEGIN RETURN (SELECT count(*) FROM app.teams t WHERE t.tenant = ${SETTING} AND t.name = lower(word)); END $$`;
+
+const enter = (local: boolean): string => `
+  CREATE FUNCTION app.enter(tenant text) RETURNS void LANGUAGE plpgsql
+    AS $$ BEGIN PERFORM set_config('app.tenant', tenant, ${local}); END $$`;
+
+test('the test shop holds: every object by every attack', async ({ db }) => {
   await openShop(db);
-  const found = await proveIsolation({ url: db.url, scratchUrl: db.url, now: NOW });
+  const found = await attack(db);
   expect(found.crossings).toEqual([]);
+  expect(found.empty).toEqual([]);
+  expect(found.cells).toHaveLength(found.objects.length * found.attacks.length);
+  const evidence = isolationEvidence(found);
+  expect(evidence.verdict).toBe('held');
+  expect(evidence.line).toMatch(/^[\d,]+ attacks by 1 role on \d+ objects: none crossed$/);
+  expect(
+    found.told.filter(({ severity, subject }) => severity !== 'info' && !subject.startsWith('PostgreSQL')),
+  ).toEqual([]);
+  const tried = new Set(found.cells.filter((cell) => cell.tried > 0).map((cell) => cell.attack));
+  for (const attack of [
+    'read',
+    'COPY',
+    'cursor',
+    'prepared',
+    'insert',
+    'move',
+    'MERGE',
+    'foreign key',
+    'call',
+    'new partition',
+  ])
+    expect(tried).toContain(attack);
+});
+
+test('a small schema that is right holds, on both its tables', async ({ db }) => {
+  const { db: one } = await stage(db);
+  expect(crossed(await attack(one))).toEqual([]);
+});
+
+test('what is shown of a crossing shows it again when it is typed', async ({ db }) => {
+  const { db: one, app } = await stage(db, 'ALTER TABLE app.notes DISABLE ROW LEVEL SECURITY');
+  const found = await attack(one);
+  expect(crossed(found)).toContain('app.notes: read');
+  expect(crossed(found).filter((at) => at.startsWith('app.teams'))).toEqual([]);
+  expect(isolationEvidence(found).line).toMatch(/: crossed at app\.notes$/);
+  const shown = found.crossings.find((one) => one.object === 'app.notes' && one.attack === 'read');
+  expect(shown).toMatchObject({ role: app, state: 'setting of owner 1' });
+  await withCopy({ url: one.url, scratchUrl: one.url, now: NOW }, async (copy) => {
+    await populate(copy, { boundaries: found.boundaries, worlds: 2, seed: 1 });
+    const session = await copy.login(app);
+    const results = (await session.query(shown?.sql ?? '')) as unknown as {
+      rows: { body: string; tenant: string }[];
+    }[];
+    await close(session);
+    const rows = results.flatMap((result) => result.rows ?? []);
+    expect(new Set(rows.map((row) => row.tenant)).size).toBe(2);
+    expect(rows.some((row) => shown?.said.includes(`tenant = ${row.tenant}`))).toBe(true);
+  });
+});
+
+test('a policy for one command alone is found by that command', async ({ db }) => {
+  const { db: one } = await stage(db, 'CREATE POLICY more ON app.teams FOR DELETE USING (true)');
+  const found = crossed(await attack(one));
+  expect(found).toContain('app.teams: delete');
+  expect(found.filter((at) => at.startsWith('app.teams: ') && !/delete|MERGE|side effect/.test(at))).toEqual(
+    [],
+  );
+});
+
+test('a table in pg_temp that a function of the policy finds first lets its maker in', async ({ db }) => {
+  const hole = `
+    CREATE TABLE app.users (id uuid PRIMARY KEY, name text);
+    CREATE TABLE app.members (tenant text NOT NULL, user_id uuid NOT NULL REFERENCES app.users, PRIMARY KEY (tenant, user_id));
+    ALTER TABLE app.users OWNER TO {owner}; ALTER TABLE app.members OWNER TO {owner};
+    CREATE FUNCTION app.tenants() RETURNS text[] LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = app
+      AS $$ BEGIN RETURN ARRAY(SELECT tenant FROM members WHERE user_id = nullif(current_setting('app.user', true), '')::uuid); END $$;
+    GRANT EXECUTE ON FUNCTION app.tenants() TO {app};
+    ALTER POLICY own ON app.notes USING (tenant = ANY (app.tenants()))`;
+  const { db: one } = await stage(db, hole);
+  const found = await attack(one);
+  expect(crossed(found)).toContain('app.notes: planted object');
+  expect(crossed(found).filter((at) => !at.endsWith('planted object'))).toEqual([]);
+  const fixed = await stage(db, hole.replace('search_path = app', 'search_path = app, pg_temp'));
+  expect(crossed(await attack(fixed.db))).toEqual([]);
+});
+
+test('code in a schema that a role may make things in runs as whoever owns the function', async ({ db }) => {
+  const { db: one, app } = await stage(db, definer(''));
+  const found = await attack(one);
+  expect(crossed(found)).toEqual(['app.named(text): planted object']);
+  expect(found.crossings[0]?.said).toBe(`planted code ran as postgres: whatever postgres may do, ${app} may`);
+  const fixed = await stage(db, definer('SET search_path = pg_catalog, pg_temp'));
+  expect(crossed(await attack(fixed.db))).toEqual([]);
+});
+
+test('a membership that is not inherited is used by SET ROLE; its own login is asked', async ({ db }) => {
+  const { db: one } = await stage(
+    db,
+    'ALTER TABLE app.notes NO FORCE ROW LEVEL SECURITY; ALTER ROLE {app} NOINHERIT; GRANT {owner} TO {app}',
+  );
+  expect(crossed(await attack(one))).toEqual(['app.notes: SET ROLE']);
+});
+
+test('a function that sets the tenant for the session leaves it to the next request', async ({ db }) => {
+  const { db: one } = await stage(db, enter(false));
+  expect(crossed(await attack(one))).toEqual(['app.enter(text): next request']);
+  const fixed = await stage(db, enter(true));
+  expect(crossed(await attack(fixed.db))).toEqual([]);
+});
+
+test('a change that is meant is told with its reason; what it shows is still a crossing', async ({ db }) => {
+  const { db: one } = await stage(
+    db,
+    `
+    CREATE FUNCTION app.tidy() RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+      AS $$ UPDATE app.notes SET body = trim(body) $$`,
+  );
+  expect(crossed(await attack(one))).toEqual(['app.tidy(): call']);
+  const accepted = [{ code: 'isolation', subject: 'app.tidy()', because: 'it trims' }];
+  const found = await proveIsolation({ url: one.url, scratchUrl: one.url, accepted, now: NOW });
+  expect(crossed(found)).toEqual([]);
+  expect(found.told.find(({ subject }) => subject === 'app.tidy()')?.what).toMatch(
+    /^\d rows of another owner changed in app\.notes\. It is meant: it trims\.$/,
+  );
+});
+
+test('without anything to go by, or without a role, nothing is shown, and that is said', async ({ db }) => {
+  const one = await db.another();
+  await one.query('CREATE TABLE plain (id int)');
+  const evidence = isolationEvidence(await attack(one));
+  expect(evidence).toMatchObject({
+    verdict: 'not shown',
+    line: 'not shown: nothing says whose the rows are',
+  });
+  await one.query('CREATE TABLE owned (tenant_id int)');
+  expect(isolationEvidence(await attack(one)).line).toBe(
+    'not shown: there is no role that an application works as',
+  );
+});
+
+test('on a server of its own the roles really log in, and may not become another', async ({ db }) => {
+  const { db: one } = await stage(db, 'CREATE POLICY more ON app.notes FOR SELECT USING (open)');
+  const found = await proveIsolation({ url: one.url, now: NOW });
+  expect(crossed(found).filter((at) => at.startsWith('app.teams'))).toEqual([]);
+  const authorization = found.cells.find(
+    (cell) => cell.object === 'the database' && cell.attack === 'session authorization',
+  );
+  expect(authorization).toMatchObject({ outcome: 'held' });
+  expect(authorization?.tried).toBeGreaterThan(0);
+});
+
+test('an attack that is stopped ends at once, and says so', async ({ db }) => {
+  const { db: one } = await stage(db);
+  const stop = new AbortController();
+  const running = proveIsolation({
+    url: one.url,
+    scratchUrl: one.url,
+    now: NOW,
+    signal: stop.signal,
+    onProgress: ({ done, proof }) => {
+      if (proof === 'isolation' && done > 20) stop.abort();
+    },
+  });
+  await expect(running).rejects.toMatchObject({ code: 'HF_INTERRUPTED' });
 });

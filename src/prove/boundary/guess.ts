@@ -100,7 +100,7 @@ function linesOf(catalogue: Catalogue, { found, hints, said }: Sources): Line[] 
     const names = [...new Set(compared.map((one) => one.column))].filter((name) => name !== 'id');
     return { setting, compared, columns: hints.column === undefined ? names : [hints.column] };
   });
-  lines.sort((left, right) => weight(right) - weight(left));
+  lines.sort((left, right) => weight(right) - weight(left) || rank(left) - rank(right));
   for (const { setting, compared } of lines) {
     const sample = compared[0];
     if (sample === undefined) continue;
@@ -127,6 +127,12 @@ function weight({ compared }: Line): number {
   const direct = new Set(compared.filter((one) => !one.lookUp).map((one) => one.relation.oid));
   const all = new Set(compared.map((one) => one.relation.oid));
   return direct.size * 1000 + all.size;
+}
+
+/** Of two settings that filter as many tables the one whose column is the more usual owner comes first. */
+function rank({ columns }: Line): number {
+  const ranks = columns.map((name) => (OWNER_COLUMNS as readonly string[]).indexOf(name));
+  return Math.min(...ranks.filter((at) => at >= 0), OWNER_COLUMNS.length);
 }
 
 function commonest(catalogue: Catalogue): string | undefined {

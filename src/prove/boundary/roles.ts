@@ -89,9 +89,11 @@ export async function applicationRoles(query: CatalogueQuery): Promise<readonly 
       take(role, `it logs in and is a member of ${group.name}, to which ${reason(group) ?? ''}`);
     }
   }
+  const logins = found.size;
   for (const role of all) {
     const own = reason(role);
     const member = all.some((one) => found.has(one.name) && groupsOf(one, byOid).includes(role));
+    if (role.policies === 0 && logins > 0) continue;
     if (own !== undefined && !role.login && !past(role) && !member && role.owned === 0)
       take(role, `${own}; nobody logs in as it yet`);
   }

@@ -30,15 +30,16 @@ function verdictOf({ cells, tried }: Isolation): Verdict {
   return tried === 0 ? 'not shown' : 'held';
 }
 
-function lineOf({ cells, tried, roles, objects, boundaries }: Isolation): string {
+function lineOf({ cells, tried, roles, objects, boundaries, empty }: Isolation): string {
   if (boundaries.length === 0) return 'not shown: nothing says whose the rows are';
   if (roles.length === 0) return 'not shown: there is no role that an application works as';
   if (tried === 0) return 'not shown: no rows could be made for two owners';
   const by = `${tried.toLocaleString('en')} attacks by ${roles.length} ${roles.length === 1 ? 'role' : 'roles'} on ${objects.length} objects`;
   const crossed = cells.filter((cell) => cell.outcome === 'crossed');
-  if (crossed.length === 0) return `${by}: none crossed`;
+  const beside = empty.length === 0 ? '' : `; nothing shown on ${empty.length} tables without rows`;
+  if (crossed.length === 0) return `${by}: none crossed${beside}`;
   const names = [...new Set(crossed.map((cell) => cell.object))];
-  return `${by}: crossed at ${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`;
+  return `${by}: crossed at ${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}${beside}`;
 }
 
 function sectionsOf(isolation: Isolation): Section[] {

@@ -13,7 +13,7 @@ import { attackWrites } from './attacks/write.ts';
 import { ATTACKS, Board } from './board.ts';
 import { fillPartitions } from './fill.ts';
 import { readRoutines, readTargets } from './objects.ts';
-import type { Isolation, IsolationOptions } from './result.ts';
+import type { Cell, Isolation, IsolationOptions } from './result.ts';
 import { reread } from './reread.ts';
 import { withStage, type Stage } from './stage.ts';
 import { tellStanding } from './tell.ts';
@@ -23,7 +23,7 @@ const WORLDS = 2;
 /**
  * Attacks isolation. The target is only read; the attempts run on a copy of its structure with rows of two owners, each
  * as the role's own login, each in a transaction that is rolled back. What is refused for want of a right has held.
- * @throws HoldfastError what {@link withCopy} throws; HF_ABORTED when `signal` was aborted
+ * @throws HoldfastError what {@link withCopy} throws; HF_INTERRUPTED when `signal` was aborted
  */
 export async function proveIsolation(options: IsolationOptions): Promise<Isolation> {
   const started = performance.now();
@@ -92,7 +92,7 @@ async function attackCopy({
     roles,
     attacks: ATTACKS,
     objects,
-    cells: board.cells(),
+    cells: shownCells(board, population),
     crossings: board.crossings,
     told: board.told,
     empty: population.empty,
@@ -112,6 +112,16 @@ async function attackAll(stage: Stage): Promise<void> {
   await attackByPlanting(stage);
   await attackStanding(stage);
   await tellStanding(stage);
+}
+
+/** A table without rows holds whatever is tried: its cells say nothing, unless one was crossed all the same. */
+function shownCells(board: Board, population: Population): Cell[] {
+  const empty = new Set(population.empty.map(({ of }) => label(of)));
+  return board
+    .cells()
+    .map((cell) =>
+      empty.has(cell.object) && cell.outcome === 'held' ? { ...cell, outcome: 'none' as const } : cell,
+    );
 }
 
 async function objectsOf(copy: Copy): Promise<string[]> {
@@ -136,9 +146,9 @@ async function presentRoles(copy: Copy, roles: readonly string[]): Promise<reado
 
 function aborted(): HoldfastError {
   return new HoldfastError({
-    code: 'HF_ABORTED',
+    code: 'HF_INTERRUPTED',
     subject: 'the proof of isolation',
-    what: 'it was stopped before its end; nothing is shown.',
+    what: 'it was stopped before it was finished; the database was not changed.',
     fix: 'Run it again.',
   });
 }

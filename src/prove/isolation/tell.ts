@@ -102,9 +102,17 @@ async function openRights(stage: Stage, roles: readonly string[]): Promise<Told[
     OPEN_SQL,
     [roles],
   );
-  const superusers = new Set(roles);
+  const somebodys = new Set(
+    stage.targets
+      .filter((target) =>
+        [target, ...stage.targets.filter((one) => target.bases.includes(one.oid))].some(
+          (one) => stage.witness.others(one.root, undefined).length > 0,
+        ),
+      )
+      .map(label),
+  );
   return rows
-    .filter((row) => row.grantee === 'PUBLIC' || superusers.size > 0)
+    .filter((row) => somebodys.has(label(row)))
     .map((row) => ({
       subject: label(row),
       severity: 'warning' as const,

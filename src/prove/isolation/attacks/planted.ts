@@ -85,15 +85,17 @@ function plantSql(stage: Stage, { target, viewer }: { target: Target; viewer: Wo
   const columns = target.columns.map((column) => `${ident(column.name)} ${column.type}`);
   const rows = others.flatMap((world) => {
     const theirs = settingsOf(stage, world);
-    const swap = new Map(Object.entries(theirs).map(([name, value]) => [value, own[name] ?? value]));
-    const written = (value: string | null, swapped: boolean): string =>
-      value === null ? 'NULL' : literal(swapped ? (swap.get(value) ?? value) : value);
+    const changes = Object.entries(theirs).map(([name, value]) => [value, own[name] ?? value] as const);
+    // As it is, with one setting's value made the viewer's, with all.
+    const swaps = [
+      new Map<string, string>(),
+      ...changes.map((change) => new Map([change])),
+      new Map(changes),
+    ];
     return stage.witness
       .rowsOf(target, world)
       .flatMap((row) =>
-        [true, false].map((swapped) =>
-          target.columns.map(({ name }) => written(row.values[name] ?? null, swapped)),
-        ),
+        swaps.map((swap) => target.columns.map(({ name }) => swapped(row.values[name], swap))),
       );
   });
   const table = `pg_temp.${ident(target.name)}`;
@@ -103,6 +105,10 @@ function plantSql(stage: Stage, { target, viewer }: { target: Target; viewer: Wo
     ...rows.map((row) => `INSERT INTO ${table} (${list}) VALUES (${row.join(', ')})`),
     `GRANT SELECT ON ${table} TO PUBLIC`,
   ];
+}
+
+function swapped(value: string | null | undefined, swap: ReadonlyMap<string, string>): string {
+  return value == null ? 'NULL' : literal(swap.get(value) ?? value);
 }
 
 interface Hijack {

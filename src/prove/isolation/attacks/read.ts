@@ -43,6 +43,7 @@ async function readAs(look: Look, viewer: World): Promise<void> {
   const columns = readable(crew, target);
   const select = `SELECT ${columns} FROM ${from}`;
   const seen = await looking(look, { attack: 'read', viewer, statements: [select] });
+  tellOfBlindness(look, { seen, viewer });
   const list = columns === '*' ? '' : ` (${columns})`;
   const copy =
     target.kind === 'r' || target.kind === 'f'
@@ -65,6 +66,19 @@ async function readAs(look: Look, viewer: World): Promise<void> {
   await explained(look, { viewer, select });
   await savepoint(look, { viewer, select });
   await nextRequest(look, { viewer, select });
+}
+
+/** Attacks by an owner who does not see its own rows show less: that is said. */
+function tellOfBlindness({ stage, crew, target }: Look, by: { seen: Seen; viewer: World }): void {
+  const own = stage.witness.rowsOf(target.root, by.viewer).length;
+  const rows = by.seen.results[0]?.rows.length ?? 0;
+  if (own === 0 || rows > 0 || by.seen.error !== undefined || target.partition) return;
+  stage.board.say({
+    subject: label(target),
+    severity: 'info',
+    what: `${crew.role} may read it, and sees not even an owner's own rows: what was tried through it shows less.`,
+    fix: 'Nothing, where no policy is meant to let it in; else name the other settings a session carries.',
+  });
 }
 
 /** What needs the right to read, where that was refused: it is refused for these alike, by the same check. */
@@ -307,7 +321,7 @@ function otherSpellings(stage: Stage): Settings[] {
     const value = viewer.settings[setting] ?? '';
     const other = value === value.toUpperCase() ? value.toLowerCase() : value.toUpperCase();
     const spelled = [other, `${value} `].filter((one) => one !== value && value !== '');
-    return spelled.map((one) => ({ ...settingsOf(stage, viewer), [setting]: one }));
+    return spelled.map((one) => ({ ...allAre(settingNames(stage.boundaries), ''), [setting]: one }));
   });
 }
 
