@@ -33,6 +33,11 @@ export function lines(text: string): Html {
   return new Html(escaped(visibleLines(text)));
 }
 
+/** Text whose long names may be broken after a dot or an underscore, and are copied whole all the same. */
+export function names(text: string): Html {
+  return new Html(escaped(visibleLines(text)).replaceAll(/(?<=\w)[._](?=\w)/g, '$&<wbr>'));
+}
+
 function put(part: Part): string {
   if (part instanceof Html) return part.text;
   if (part === undefined || part === false) return '';

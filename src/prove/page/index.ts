@@ -129,18 +129,27 @@ function verdicts(proofs: readonly ProofRecord[]): Html {
     </div>`;
 }
 
+// More than these are a list to look things up in, not what is read first.
+const FEW_FIGURES = 12;
+
 function proofHtml({ evidence }: ProofRecord, at: number): Html {
-  const figures = Object.entries(evidence.figures).map(
+  const all = Object.entries(evidence.figures).map(
     ([name, value]) =>
       html`<div>
         <dt>${name.replaceAll('_', ' ')}</dt>
         <dd>${typeof value === 'number' ? figure(value) : value}</dd>
       </div>`,
   );
+  const figures = all.length > 0 && html`<dl class="figures">${all}</dl>`;
+  const few = all.length <= FEW_FIGURES;
   return html`<section id="proof-${at + 1}" aria-labelledby="heading-${at + 1}">
     <h2 id="heading-${at + 1}">${evidence.proof} ${badge(evidence.verdict)}</h2>
     <p class="lead">${evidence.line}</p>
-    ${figures.length > 0 && html`<dl class="figures">${figures}</dl>`} ${evidence.sections.map(sectionHtml)}
+    ${few && figures}${evidence.sections.map(sectionHtml)}${
+      !few &&
+      html`<h3>Figures</h3>
+        ${figures}`
+    }
   </section> `;
 }
 

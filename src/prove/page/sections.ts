@@ -9,7 +9,7 @@ import type {
   Verdict,
 } from '../evidence.ts';
 import { latencyChart } from './chart.ts';
-import { figure, html, type Html, lines } from './html.ts';
+import { figure, html, type Html, lines, names } from './html.ts';
 
 /** A verdict as a mark with its word. */
 export function badge(verdict: Verdict): Html {
@@ -85,13 +85,16 @@ function styleOf(values: readonly (string | number | null)[]): 'n' | 'w' | '' {
   return values.every((value) => String(value ?? '').length <= SHORT) ? 'w' : '';
 }
 
+// Words are kept whole; what has no place to be broken at must not push other columns off the page.
+const LONG_WORD = /[^\s._]{24}/;
+
 function cellHtml(value: string | number | null, name: string, style: string): Html {
   const shown =
     value === null
       ? ''
       : typeof value === 'number'
         ? figure(value)
-        : html`<span class="s">${lines(value)}</span>`;
+        : html`<span class="s${LONG_WORD.test(value) ? ' b' : ''}">${names(value)}</span>`;
   return html`<td role="cell" data-name="${name}" class="${style}">${shown}</td>`;
 }
 

@@ -38,9 +38,11 @@ table{border-collapse:collapse;width:100%}
 caption{text-align:left;font-weight:650;padding:0 0 .4rem}
 th,td{padding:.4rem .65rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
 thead th{border-bottom:2px solid var(--line);color:var(--soft);font-weight:600;font-size:.85rem}
-td{unicode-bidi:isolate}
+td{unicode-bidi:isolate;overflow-wrap:break-word}
+.b{overflow-wrap:anywhere}
 .s{white-space:pre-line}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+thead .n,thead .w{white-space:normal;overflow-wrap:normal}
 .u{font-weight:400}
 .w,.w .s{white-space:nowrap}
 .matrix{width:auto;font-size:.82rem}
