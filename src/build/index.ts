@@ -2,6 +2,7 @@
 export { apply, applyDefaults, readPlan, type Applied, type ApplyOptions } from './apply.ts';
 export { catalogueDump, type Dump, type DumpLine } from './catalogue-dump.ts';
 export { compare, type Difference as StructureDifference } from './compare.ts';
+export { type Built, type BuiltOptions, withBuilt } from './built.ts';
 export { drift, type Difference, type Drift } from './drift.ts';
 export { fingerprint } from './fingerprint.ts';
 export { lower, type Lowered, type LoweredStatement } from './lower.ts';

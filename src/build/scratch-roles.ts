@@ -1,6 +1,7 @@
 // Roles belong to the cluster, not to a database: a rehearsal on the target's server needs the definition's roles to
 // exist for a moment. Missing ones are made without login, marked by a comment, and dropped when nobody needs them.
-import type { Client } from 'pg';
+import type { Client, Pool } from 'pg';
+import type { Role } from '../define/model.ts';
 import { HoldfastError } from '../error.ts';
 import { SQLSTATE, isSqlstate } from '../server/index.ts';
 import { ident, literal } from '../sql.ts';
@@ -40,6 +41,27 @@ export async function dropRehearsalRoles(client: Client): Promise<void> {
   const { rows } = await client.query<{ name: string }>(MARKED_SQL, [REHEARSAL_MARK]);
   for (const { name } of rows)
     await client.query(`DROP ROLE IF EXISTS ${ident(name)}`).catch(() => undefined);
+}
+
+/**
+ * Gives rehearsal roles what decides over rows: BYPASSRLS and memberships. Never LOGIN: nobody shall come in as one.
+ * @returns names of those that the session may not give it to
+ */
+export async function dressRehearsalRoles(pool: Pool, roles: readonly Role[]): Promise<readonly string[]> {
+  const { rows } = await pool.query<{ name: string }>(MARKED_SQL, [REHEARSAL_MARK]);
+  const marked = new Set(rows.map(({ name }) => name));
+  const undressed: string[] = [];
+  for (const role of roles) {
+    if (!marked.has(role.name)) continue;
+    const name = ident(role.name);
+    const statements = [
+      ...(role.bypassRls === true ? [`ALTER ROLE ${name} BYPASSRLS`] : []),
+      ...role.memberOf.map((group) => `GRANT ${ident(group)} TO ${name}`),
+    ];
+    const given = await Promise.allSettled(statements.map((sql) => pool.query(sql)));
+    if (given.some(({ status }) => status === 'rejected')) undressed.push(role.name);
+  }
+  return undressed;
 }
 
 const ROLE_SQL = `

@@ -5,3 +5,4 @@ export { trapsEvidence } from './evidence.ts';
 export { findTraps, trapsDefaults, type Finding, type Traps, type TrapsOptions } from './find.ts';
 export { trapPages } from './pages.ts';
 export { fixDefaults, planFixes, type FixOptions } from './fix.ts';
+export { type DefinitionTrapsOptions, trapsOfDefinition } from './definition.ts';

@@ -30,6 +30,14 @@ fixtures('indexes', [
     subject: 'foreign key maker on {fx}.t',
   },
   {
+    code: 'HT701',
+    name: 'to rows that stay',
+    fires: `CREATE TABLE kinds (id int PRIMARY KEY); GRANT SELECT ON kinds TO {app}; CREATE TABLE t (kind int CONSTRAINT what REFERENCES kinds)`,
+    near: `CREATE TABLE kinds (id int PRIMARY KEY); CREATE TABLE t (kind int PRIMARY KEY REFERENCES kinds)`,
+    subject: 'foreign key what on {fx}.t',
+    severity: 'info',
+  },
+  {
     code: 'HT702',
     name: 'alike',
     fires: `CREATE TABLE t (slug text UNIQUE, n int); CREATE INDEX again ON t (slug)`,
@@ -147,6 +155,16 @@ fixtures('indexes', [
   },
   {
     code: 'HT705',
+    name: 'used by those above',
+    fires: `${TENANTS} CREATE INDEX metas ON t USING gin (meta); GRANT SELECT ON t TO {bypass}`,
+    near: `${TENANTS} CREATE INDEX ats ON t USING brin (at); GRANT SELECT ON t TO {bypass}`,
+    subject: 'index metas on {fx}.t',
+    severity: 'info',
+    says: ['It serves {bypass}, whom no policy holds.'],
+    advised: true,
+  },
+  {
+    code: 'HT705',
     name: 'setting that errors',
     fires: `CREATE TABLE t (tenant_id text, kind int[]); ALTER TABLE t ENABLE ROW LEVEL SECURITY; GRANT SELECT ON t TO {app};
       CREATE POLICY p ON t USING (tenant_id = current_setting('never.was')); CREATE INDEX kinds ON t USING gin (kind)`,
@@ -176,16 +194,17 @@ fixtures('indexes', [
   {
     code: 'HT707',
     name: 'nowhere',
-    fires: `CREATE TABLE t (id int PRIMARY KEY, tenant_id text, at date)`,
-    near: `CREATE TABLE t (id int PRIMARY KEY, tenant_id text, at date); CREATE INDEX ON t (tenant_id, at)`,
+    fires: `CREATE TABLE t (id int PRIMARY KEY, tenant_id text, at date); GRANT SELECT ON t TO {app}`,
+    near: `CREATE TABLE t (id int PRIMARY KEY, tenant_id text, at date); CREATE INDEX ON t (tenant_id, at); GRANT SELECT ON t TO {app};
+      CREATE TABLE kept (id int PRIMARY KEY, tenant_id text)`,
     subject: 'table {fx}.t',
     severity: 'warning',
   },
   {
     code: 'HT707',
     name: 'second',
-    fires: `CREATE TABLE t (id int PRIMARY KEY, tenant_id text, at date); CREATE INDEX led ON t (tenant_id); CREATE INDEX late ON t (at, tenant_id)`,
-    near: `CREATE TABLE t (id int, tenant_id text, at date, PRIMARY KEY (tenant_id, id), UNIQUE (id, tenant_id)); CREATE INDEX ON t (at)`,
+    fires: `CREATE TABLE t (id int PRIMARY KEY, tenant_id text, at date); CREATE INDEX led ON t (tenant_id); CREATE INDEX late ON t (at, tenant_id); GRANT SELECT ON t TO {app}`,
+    near: `CREATE TABLE t (id int, tenant_id text, at date, PRIMARY KEY (tenant_id, id), UNIQUE (id, tenant_id)); CREATE INDEX ON t (at); GRANT SELECT ON t TO {app}`,
     subject: 'index late on {fx}.t',
     severity: 'info',
     advised: true,

@@ -58,7 +58,8 @@ fixtures('partitions', [
     code: 'HT501',
     name: 'days',
     fires: `${TABLE} ${HAND('t_20240101', '2024-01-01', '2024-01-02')}`,
-    near: `CREATE TABLE t (id bigint, at timestamptz NOT NULL) PARTITION BY LIST (id); CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1)`,
+    near: `CREATE TABLE t (id bigint, at timestamptz NOT NULL) PARTITION BY LIST (id); CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+      CREATE TABLE archived (id bigint, at timestamptz NOT NULL) PARTITION BY RANGE (at); GRANT SELECT ON archived TO {app}`,
     subject: 'table {fx}.t',
     says: ['They end at 2024-01-02'],
   },

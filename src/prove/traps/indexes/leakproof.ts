@@ -76,7 +76,16 @@ interface Suspect {
   readonly index: Index;
   readonly key: Key;
   readonly role: string;
+  /** A role that reads the table past its policies, and no superuser. */
+  readonly above: string | undefined;
 }
+
+const ABOVE_SQL = `
+  SELECT c.oid, pg_catalog.min(r.rolname::pg_catalog.text) AS role
+  FROM pg_catalog.unnest($1::pg_catalog.oid[]) c(oid)
+  JOIN pg_catalog.pg_roles r ON r.rolbypassrls AND NOT r.rolsuper
+    AND pg_catalog.has_table_privilege(r.oid, c.oid, 'SELECT')
+  GROUP BY c.oid`;
 
 async function unusable({ facts, query }: TrapContext): Promise<readonly Suspect[]> {
   const { byOid, tables, root } = await facts(relations);
@@ -91,14 +100,18 @@ async function unusable({ facts, query }: TrapContext): Promise<readonly Suspect
     (table) => table.rowSecurity && root(table) === table && reader(table) !== undefined,
   );
   if (secured.length === 0) return [];
-  const keys = await query<Key>(KEYS_SQL, [secured.map(({ oid }) => oid)]);
+  const oids = secured.map(({ oid }) => oid);
+  const keys = await query<Key>(KEYS_SQL, [oids]);
+  const above = new Map(
+    (await query<{ oid: number; role: string }>(ABOVE_SQL, [oids])).map(({ oid, role }) => [oid, role]),
+  );
   const all = new Map((await facts(indexes)).all.map((index) => [index.oid, index]));
   return keys.flatMap((key): readonly Suspect[] => {
     const index = all.get(key.index);
     const table = byOid(index?.relation ?? 0);
     const role = table === undefined ? undefined : reader(table);
     if (index === undefined || table === undefined || role === undefined || index.parent !== null) return [];
-    return isDead(key) ? [{ table, index, key, role }] : [];
+    return isDead(key) ? [{ table, index, key, role, above: above.get(table.oid) }] : [];
   });
 }
 
@@ -154,7 +167,7 @@ function verdict(lines: readonly string[], spelled: readonly string[]): string |
   return searched ? 'used' : lines.find((line) => /^\s*Filter: /.test(line))?.trim();
 }
 
-function dead({ table, index, key, role }: Suspect, plan: string | undefined): Draft {
+function dead({ table, index, key, role, above }: Suspect, plan: string | undefined): Draft {
   const name = index.columns[key.at - 1] ?? keysOf(index)[key.at - 1] ?? 'its key';
   const why =
     key.leaking.length > 0
@@ -164,12 +177,12 @@ function dead({ table, index, key, role }: Suspect, plan: string | undefined): D
   const seen = plan === undefined ? '' : ` EXPLAIN as ${role} shows ${plan}.`;
   return {
     subject: partSubject('index', index.name, table),
-    severity: key.at === 1 ? 'warning' : 'info',
+    severity: key.at === 1 && above === undefined ? 'warning' : 'info',
     what: pattern
       ? `${key.class} is there for LIKE, and LIKE is not leakproof.`
       : `Row security is on, and for its key ${name} ${why}.`,
     effect: `For ${role} a search by ${name} is a filter over every row that its policies show, never a condition of this index, not even with enable_seqscan = off; a superuser’s EXPLAIN shows it used.${seen}`,
     mend: [],
-    advice: `Put what is searched for into a stored generated column of text, integer, uuid, timestamptz or boolean and index that, the tenant's column first; drop this index unless a role that bypasses row security needs it.`,
+    advice: `Put what is searched for into a stored generated column of text, integer, uuid, timestamptz or boolean and index that, the tenant's column first.${above === undefined ? ' Drop this index unless a role that bypasses row security needs it.' : ` It serves ${above}, whom no policy holds.`}`,
   };
 }

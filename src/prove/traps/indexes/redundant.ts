@@ -6,6 +6,7 @@ import { type Constraint, constraints } from '../facts/constraints.ts';
 import { type Index, indexes } from '../facts/indexes.ts';
 import { partSubject, relationSubject } from '../facts/naming.ts';
 import { type Relation, relations } from '../facts/relations.ts';
+import { rights } from '../facts/rights.ts';
 import { armsOf, keysOf } from './parts.ts';
 
 export const foreignKeyWithoutIndex: TrapCheck = {
@@ -17,15 +18,18 @@ export const foreignKeyWithoutIndex: TrapCheck = {
   find: async ({ facts, boundaries }) => {
     const { byOid } = await facts(relations);
     const { of } = await facts(indexes);
+    const { holders } = await facts(rights);
     const owners = new Set(boundaries.flatMap(({ tables }) => tables.map(({ column }) => column)));
     return (await facts(constraints)).all.flatMap((key): readonly Draft[] => {
       const [table, target] = [byOid(key.relation), byOid(key.references ?? 0)];
       if (key.kind !== 'f' || key.inherited || table === undefined || target === undefined) return [];
       if (of(table.oid).some((index) => serves(index, key, owners))) return [];
       const columns = key.columns.map(ident).join(', ');
+      const stays = holders(target.oid, 'select').length > 0 && holders(target.oid, 'delete').length === 0;
       return [
         {
           subject: partSubject('foreign key', key.name, table),
+          severity: stays ? 'info' : 'warning',
           what: `No index of ${table.schema}.${table.name} begins with ${key.columns.join(', ')}.`,
           effect: `Deleting a row of ${target.schema}.${target.name}, or changing its key, reads all of ${table.name} each time; joins from ${target.name} do too.`,
           mend: [`CREATE INDEX${concurrently(table)} ON ${qualified(table)} (${columns})`],

@@ -5,6 +5,7 @@ import { routines, routineSubject } from '../facts/functions.ts';
 import { indexes } from '../facts/indexes.ts';
 import { partSubject, relationSubject } from '../facts/naming.ts';
 import { type Relation, relations } from '../facts/relations.ts';
+import { rights } from '../facts/rights.ts';
 import { relationsNamed } from '../facts/sql-text.ts';
 import { views } from '../facts/views.ts';
 import { keysOf } from './parts.ts';
@@ -65,19 +66,27 @@ export const tenantNotLeading: TrapCheck = {
   severity: 'info',
   traps: ['B0-17'],
   find: async ({ facts, boundaries }) => {
-    const { byName } = await facts(relations);
+    const { byName, partitions } = await facts(relations);
     const { of } = await facts(indexes);
+    const { holders } = await facts(rights);
     return boundaries.flatMap(({ tables }) =>
       tables.flatMap(({ of: name, column }): readonly Draft[] => {
         const table = byName(name);
         if (table === undefined || !table.columns.some((one) => one.name === column)) return [];
+        // What no application reads is read whole by those who keep it.
+        if (holders(table.oid, 'select', 'update', 'delete').length === 0) return [];
         const own = of(table.oid).filter(({ valid, method }) => valid && method === 'btree');
-        const leads = own.some(({ columns, predicate }) => columns[0] === column && predicate === null);
+        const led = (one: Relation): boolean =>
+          of(one.oid).some(
+            ({ columns, predicate, valid }) => valid && columns[0] === column && predicate === null,
+          ) ||
+          // An archive's partitions bring the indexes they had.
+          (one.kind === 'p' && partitions(one).every(led));
         const others = own.filter(
           ({ columns, unique }) => !unique && columns.length > 1 && columns.indexOf(column) > 0,
         );
         return [
-          ...(leads ? [] : [unled(table, column)]),
+          ...(led(table) ? [] : [unled(table, column)]),
           ...others.map((index): Draft => ({
             subject: partSubject('index', index.name, table),
             what: `Its keys are (${keysOf(index).join(', ')}): ${column} is not the first.`,
