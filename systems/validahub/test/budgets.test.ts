@@ -55,8 +55,13 @@ test('every target of the document is a budget, and its plans are what they must
       violations: 2_000,
     });
     if ('value' in one) expect(one.value).toBeGreaterThan(0);
-    else expect([one.budget.name, one.planned?.rows]).not.toEqual([one.budget.name, 0]);
+    else expect([one.role, one.planned?.line]).not.toContain(undefined);
   }
+  const rows = (name: string): number | undefined =>
+    measured.results.flatMap((one) =>
+      'planned' in one && one.budget.name === name ? [one.planned?.rows] : [],
+    )[0];
+  expect([rows('rule lookup'), rows('correction insert')]).toEqual([1, 1]);
 });
 
 test('mining without the index it pages through breaks its plan', async ({ db }) => {
