@@ -58,6 +58,7 @@ export function fixtures(room: string, given: readonly Fixture[]): void {
         return;
       }
       const near = await lookAtAll(await db.another(), [fixture], ['near']);
+      if (fixture.from !== undefined && near.major < fixture.from) return;
       expect(near.traps.unseen).toEqual([]);
       expect(of(near.traps.findings, fixture, 'near')).toEqual([]);
       await judge(fixture, await lookAtAll(await db.another(), [fixture], ['fires']));

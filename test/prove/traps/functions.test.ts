@@ -137,6 +137,15 @@ fixtures('functions', [
     says: ['After SET ROLE {bypass} no policy applies'],
   },
   {
+    code: 'HT309',
+    name: 'without SET',
+    alone: true,
+    from: 16,
+    fires: `GRANT {bypass} TO {app} WITH INHERIT FALSE, SET TRUE`,
+    near: `GRANT {bypass} TO {app} WITH INHERIT TRUE, SET FALSE`,
+    subject: 'role {app}',
+  },
+  {
     code: 'HT310',
     alone: true,
     fires: `CREATE TABLE t (n int); ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY`,

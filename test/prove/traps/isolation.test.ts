@@ -65,6 +65,7 @@ fixtures('isolation', [
     near: `CREATE TABLE t (tenant_id text); ALTER TABLE t ENABLE ROW LEVEL SECURITY;
       CREATE POLICY mine ON t TO {app} USING (${MINE}); GRANT SELECT ON t TO {app}`,
     subject: 'table {fx}.t',
+    severity: 'info',
     says: ['no policy is for {app}'],
   },
   {
@@ -120,6 +121,22 @@ fixtures('isolation', [
     fires: `${guarded('t', 'n int GENERATED ALWAYS AS IDENTITY UNIQUE, mail text')} CREATE UNIQUE INDEX one_mail ON t (lower(mail)) WHERE n > 0`,
     near: guarded('t', 'mail text'),
     subject: 'key one_mail on {fx}.t',
+  },
+  {
+    code: 'HT106',
+    name: 'exclusion',
+    fires: guarded('bookings', 'during int4range, CONSTRAINT once EXCLUDE USING gist (during WITH &&)'),
+    near: guarded(
+      'bookings',
+      'during int4range, CONSTRAINT once EXCLUDE USING btree (tenant_id WITH =, during WITH =)',
+    ),
+    subject: 'key once on {fx}.bookings',
+    advised: true,
+    fails: {
+      as: 'app',
+      sql: `RESET ROLE; INSERT INTO {fx}.bookings VALUES ('b', '[1,5]'); SET ROLE {app}; SET app.tenant_id = 'a'; INSERT INTO {fx}.bookings VALUES ('a', '[2,3]')`,
+      with: 'conflicting key value violates exclusion constraint "once"',
+    },
   },
   {
     code: 'HT107',

@@ -56,6 +56,15 @@ fixtures('views', [
     subject: 'view {fx}.v',
   },
   {
+    code: 'HT203',
+    name: 'without a barrier',
+    fires: `${GUARDED} CREATE VIEW v AS SELECT * FROM t WHERE tenant_id = current_setting('app.tenant_id', true); GRANT SELECT ON v TO {app}`,
+    near: `${GUARDED} CREATE VIEW below WITH (security_invoker) AS SELECT * FROM t; CREATE VIEW v AS SELECT * FROM below;
+      GRANT SELECT ON v, below TO {app}`,
+    subject: 'view {fx}.v',
+    says: ['without security_barrier'],
+  },
+  {
     code: 'HT204',
     fires: `${NUMBERS} CREATE MATERIALIZED VIEW m AS SELECT coalesce(k, 0) AS key, count(*) AS n FROM t GROUP BY coalesce(k, 0);
       CREATE UNIQUE INDEX m_some ON m (key) WHERE key > 0;

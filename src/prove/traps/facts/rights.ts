@@ -9,14 +9,25 @@ export interface Role {
   readonly login: boolean;
   /** Roles it has the rights of or may become with SET ROLE, itself among them. */
   readonly reaches: readonly string[];
+  /** Roles it may become with SET ROLE, itself among them. */
+  readonly becomes: readonly string[];
 }
 
+// From PostgreSQL 16 on a grant says whether it inherits and whether SET ROLE may use it; before, it does both.
 const ROLES_SQL = `
+  WITH RECURSIVE grants AS (
+    SELECT m.member, m.roleid, coalesce((pg_catalog.to_jsonb(m) ->> 'set_option')::pg_catalog.bool, true) AS sets,
+           coalesce((pg_catalog.to_jsonb(m) ->> 'inherit_option')::pg_catalog.bool, true) AS inherits
+    FROM pg_catalog.pg_auth_members m),
+  reached(member, oid) AS (
+    SELECT r.oid, r.oid FROM pg_catalog.pg_roles r
+    UNION SELECT u.member, g.roleid FROM reached u JOIN grants g ON g.member = u.oid AND (g.sets OR g.inherits)),
+  become(member, oid) AS (
+    SELECT r.oid, r.oid FROM pg_catalog.pg_roles r
+    UNION SELECT u.member, g.roleid FROM become u JOIN grants g ON g.member = u.oid AND g.sets)
   SELECT r.rolname AS name, r.rolsuper AS super, r.rolbypassrls AS bypass, r.rolcanlogin AS login,
-         ARRAY(WITH RECURSIVE up(oid) AS (
-                 SELECT r.oid
-                 UNION SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN up ON m.member = up.oid)
-               SELECT pg_catalog.pg_get_userbyid(up.oid)::pg_catalog.text FROM up) AS reaches
+         ARRAY(SELECT pg_catalog.pg_get_userbyid(u.oid)::pg_catalog.text FROM reached u WHERE u.member = r.oid) AS reaches,
+         ARRAY(SELECT pg_catalog.pg_get_userbyid(u.oid)::pg_catalog.text FROM become u WHERE u.member = r.oid) AS becomes
   FROM pg_catalog.pg_roles r WHERE r.rolname !~ '^pg_'`;
 
 /** Every role of the server that PostgreSQL did not bring along, by name. */

@@ -13,20 +13,28 @@ export interface Source {
 /** The tables, foreign tables and materialised views behind a view or a materialised view. */
 export type Sources = (view: Relation) => readonly Source[];
 
-/** A materialised view is read as its owner when it is refreshed; a plain view as its owner, unless it is an invoker's. */
+/**
+ * A materialised view is read as its owner when it is refreshed; a plain view as its owner; an invoker's view as whoever
+ * began, also where another view asks it.
+ */
 export const sources: Fact<Sources> = {
   name: 'sources of views',
   read: async ({ facts }) => {
     const { byOid } = await facts(relations);
     const known = await facts(views);
-    const follow = (view: Relation, as: string | undefined, seen: ReadonlySet<number>): readonly Source[] =>
-      (known.get(view.oid)?.reads ?? []).flatMap((oid) => {
+    const follow = (
+      view: Relation,
+      began: string | undefined,
+      seen: ReadonlySet<number>,
+    ): readonly Source[] => {
+      const as = view.kind === 'v' && isInvoker(view) ? began : view.owner;
+      return (known.get(view.oid)?.reads ?? []).flatMap((oid) => {
         const relation = byOid(oid);
         if (relation === undefined || seen.has(oid)) return [];
-        if (relation.kind !== 'v') return [{ relation, as }];
-        return follow(relation, isInvoker(relation) ? as : relation.owner, new Set([...seen, oid]));
+        return relation.kind === 'v' ? follow(relation, began, new Set([...seen, oid])) : [{ relation, as }];
       });
-    return (view) => follow(view, view.kind === 'v' && isInvoker(view) ? undefined : view.owner, new Set());
+    };
+    return (view) => follow(view, view.kind === 'm' ? view.owner : undefined, new Set());
   },
 };
 

@@ -15,7 +15,7 @@ export const applicationRoleBypasses: TrapCheck = {
     return given.flatMap((name): Draft | readonly Draft[] => {
       const role = known.get(name);
       if (role === undefined) return [];
-      const through = role.reaches
+      const through = role.becomes
         .filter((other) => other !== name)
         .map((other) => known.get(other))
         .find((other) => other !== undefined && (other.super || other.bypass));

@@ -31,7 +31,10 @@ export const uniqueReveals: TrapCheck = {
     return found.tables.flatMap((table) => {
       const whose = table.parent === null ? owned.of(table)?.column : undefined;
       if (whose === undefined || holders(table.oid, 'insert', 'update').length === 0) return [];
-      return of(table.oid).flatMap((index): Draft | readonly Draft[] => {
+      const excluding = keys
+        .of(table.oid)
+        .filter(({ kind, columns, inherited }) => kind === 'x' && !inherited && !columns.includes(whose));
+      const unique = of(table.oid).flatMap((index): Draft | readonly Draft[] => {
         if (!index.unique || index.columns.includes(whose)) return [];
         const columns = index.columns.map((name) => name ?? 'an expression').join(', ');
         if (spanning.has(`${table.schema}.${table.name}.${index.columns.toSorted().join()}`)) return [];
@@ -46,6 +49,7 @@ export const uniqueReveals: TrapCheck = {
           ...(kind === 'number' ? { severity: 'info' as const } : {}),
         };
       });
+      return [...unique, ...excluding.map((key) => exclusion(key, { table, whose }))];
     });
   },
   page: {
@@ -55,6 +59,16 @@ export const uniqueReveals: TrapCheck = {
     mend: "Put the owner's column into the key, first: `UNIQUE (tenant_id, slug)`.",
   },
 };
+
+function exclusion(key: Constraint, { table, whose }: { table: Relation; whose: string }): Draft {
+  return {
+    subject: partSubject('key', key.name, table),
+    what: `It excludes over all owners: ${key.definition.slice(0, 120)}.`,
+    effect: `Who inserts what meets another owner's row is told so: conflicting key value violates exclusion constraint "${key.name}".`,
+    mend: [],
+    advice: `Begin it with ${whose} WITH = (extension btree_gist has the operator for gist).`,
+  };
+}
 
 interface Around {
   readonly foreign: readonly Constraint[];

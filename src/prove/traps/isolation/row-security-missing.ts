@@ -93,7 +93,12 @@ export const rowSecurityWithoutPolicy: TrapCheck = {
           guarded === undefined
             ? 'Give it a column that says whose a row is and write a policy for it; or take the rights away where nobody is to enter.'
             : 'Read the policy before it is made. CREATE POLICY … TO a role that does not exist fails and leaves the table like this.',
-        ...(out.length === 0 ? { severity: 'warning' as const } : {}),
+        // Where others have policies, a role without one may be meant to see nothing.
+        ...(all.length > 0
+          ? { severity: 'info' as const }
+          : out.length === 0
+            ? { severity: 'warning' as const }
+            : {}),
       };
     });
   },

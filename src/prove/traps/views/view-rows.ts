@@ -25,9 +25,10 @@ export const viewBypassesRowSecurity: TrapCheck = {
     const guarded = await filtering(context);
     return all.flatMap((view): Draft | readonly Draft[] => {
       const by = view.kind === 'v' ? holders(view.oid, 'select', 'insert', 'update', 'delete') : [];
-      if (by.length === 0 || guarded(view)) return [];
+      if (by.length === 0) return [];
       const open = behind(view).find(passes);
       if (open === undefined) return [];
+      if (guarded(view)) return isBarrier(view) ? [] : leaky(view, by);
       const stored = open.relation.kind === 'm';
       return {
         subject: relationSubject(view),
@@ -49,6 +50,20 @@ export const viewBypassesRowSecurity: TrapCheck = {
     mend: '`ALTER VIEW v SET (security_invoker = true)` (PostgreSQL 15 and later), or a filter on the setting inside the view with `security_barrier`.',
   },
 };
+
+function isBarrier(view: Relation): boolean {
+  return view.options.some((option) => /^security_barrier=(true|on|1|yes)$/i.test(option));
+}
+
+function leaky(view: Relation, by: readonly string[]): Draft {
+  return {
+    subject: relationSubject(view),
+    what: `It reads past row security and filters on the setting itself, without security_barrier; ${by.join(', ')} may use it.`,
+    effect: `A function in the WHERE of ${by[0]} may be asked before the filter is, and sees the rows of every owner: anybody may make one in pg_temp.`,
+    mend: [`ALTER VIEW ${qualified(view)} SET (security_barrier = true)`],
+    advice: 'Only leakproof functions and operators are then asked before the filter.',
+  };
+}
 
 /** Whether a source shows rows of all owners to whoever reads through it. */
 async function passing({ facts }: TrapContext): Promise<(source: Source) => boolean> {
