@@ -3,6 +3,8 @@ export { budget, budgetDefaults, budgets, figure, skewed, volume } from './budge
 export type {
   BudgetOptions,
   FigureOptions,
+  OneStatement,
+  Requirement,
   Run,
   TypedTurn,
   TypedVolume,

@@ -174,8 +174,8 @@ const coldIndexes = figure('indexes by data of a cold month', {
   document: { target: 'about 0.2', atMost: 0.25 },
 });
 
-const WRITERS = 8;
-const BATCHES = 15;
+const WRITERS = 32;
+const BATCHES = 4;
 const BATCH_ROWS = 200;
 
 /** A million in 30 days is one every 2.6 seconds; what has to fit is the hour in which all of them come. */

@@ -13,7 +13,7 @@ export interface TypedTurn<App, World> extends Turn {
 }
 
 /** A request as one statement, sent by a session as the application would send it. */
-export interface Plan<World> {
+export interface OneStatement<World> {
   readonly sql: string;
   /** Parameters; default none. */
   readonly values?: (turn: TypedTurn<Connected, World>) => readonly unknown[];
@@ -22,7 +22,7 @@ export interface Plan<World> {
 }
 
 /** A request: anything the application does, or one statement. */
-export type Run<App, World> = ((turn: TypedTurn<App, World>) => Promise<unknown>) | Plan<World>;
+export type Run<App, World> = ((turn: TypedTurn<App, World>) => Promise<unknown>) | OneStatement<World>;
 
 /** A {@link PlanRequirement} with its table as it stands in the schema module. */
 export type Requirement =

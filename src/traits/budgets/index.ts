@@ -3,7 +3,15 @@ import type { Budget, FigureBudget } from '../../define/budget.ts';
 import type { Trait } from '../../define/trait.ts';
 import { findings } from './check.ts';
 
-export { budget, budgetDefaults, type BudgetOptions, type Plan, type Run, type TypedTurn } from './budget.ts';
+export {
+  budget,
+  budgetDefaults,
+  type BudgetOptions,
+  type OneStatement,
+  type Requirement,
+  type Run,
+  type TypedTurn,
+} from './budget.ts';
 export { skewed, volume, type TypedVolume, type VolumeOptions, type VolumeRowsOptions } from './volume.ts';
 
 /**
