@@ -463,23 +463,11 @@ async function copied(house: Standing, tombstones: string): Promise<Standing> {
   const target = await house.db.another();
   const admin = new Client(Object.assign(new URL(house.db.url), { pathname: '/postgres' }).href);
   await admin.connect();
-  await house.db.query(
-    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
-  );
   await admin.query(`DROP DATABASE "${target.name}" WITH (FORCE)`);
-  for (let attempts = 1; ; attempts += 1) {
-    const made = await admin.query(`CREATE DATABASE "${target.name}" TEMPLATE "${house.db.name}"`).then(
-      () => true,
-      (error: unknown) => {
-        if (attempts === 50) throw error;
-        return false;
-      },
-    );
-    if (made) break;
-    await admin.query(
-      `SELECT pg_terminate_backend(pid), pg_sleep(0.02) FROM pg_stat_activity WHERE datname = '${house.db.name}'`,
-    );
-  }
+  // A database that somebody is connected to is copied by nobody, and the server waits five seconds for them to go.
+  const leave = `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '${house.db.name}'`;
+  await admin.query(leave);
+  await admin.query(`CREATE DATABASE "${target.name}" TEMPLATE "${house.db.name}"`);
   await admin.end();
   const definition = houseOf(house.name, {
     root,

@@ -101,7 +101,7 @@ function notReached({ model, subject, asked }: Scene): Diagnostic[] {
         what:
           carriers.length === 0
             ? `no column and no foreign key of it says which ${subject.name} a row belongs to.`
-            : `its column ${carriers.join(', ')} is no text, uuid or whole number, and a key is.`,
+            : `${carriers.join(', ')} should carry the key, which is a text, a uuid or a whole number, and not every one is.`,
         fix: "Name the column that carries the key in 'by'.",
       });
     });
@@ -115,12 +115,13 @@ function forgotten({ model, subject, asked }: Scene): Diagnostic[] {
   const known = new Set(subject.rules.map((rule) => label(rule.of)));
   const goes = new Set(subject.rules.filter((rule) => rule.act === 'delete').map((rule) => label(rule.of)));
   if (subject.root !== undefined) goes.add(label(subject.root));
+  const named = namedTables(asked);
   const carriers = new Set(
-    [...namedTables(asked).values()].flatMap((said) => (said.by === undefined ? [] : listed(said.by))),
+    [...named.values()].flatMap((said) => (said.by === undefined ? [] : listed(said.by))),
   );
   const within = asked.within === undefined ? undefined : columnOf(asked.within);
   return model.tables
-    .filter((table) => !isOwn(table) && !known.has(label(table)))
+    .filter((table) => !isOwn(table) && !known.has(label(table)) && !named.has(label(table)))
     .flatMap((table) => {
       const key = table.foreignKeys.find((one) => goes.has(label(one.references)));
       const has = (name: string): boolean => table.columns.some((column) => column.name === name);

@@ -129,6 +129,7 @@ function directRule(model: Model, table: Table, asked: ErasureSubject): Rule | u
   const named = said !== undefined || isRoot || table.columns.some((column) => column.name === everywhere);
   if (!named) return undefined;
   const by = carriers.flatMap((column) => carrier(table, column) ?? []);
+  if (by.length < carriers.length) return undefined;
   const within = asked.within === undefined ? undefined : carrier(table, columnOf(asked.within));
   return { ...ruleOf(table, said, carriers), by, ...(within !== undefined && { within }) };
 }
