@@ -56,7 +56,10 @@ interface MeasuredBase {
 /** A time budget on one size. */
 export interface MeasuredTime extends MeasuredBase {
   readonly budget: TimeBudget;
+  /** Null where the definition names none: it is measured as whoever built the database. */
   readonly role: string | null;
+  /** How the role came in: `logged in`. */
+  readonly wayIn: string;
   readonly planned: Planned | null;
   readonly timed: Timed | null;
 }
@@ -234,7 +237,8 @@ async function measureTime(
   options: BudgetsOptions,
 ): Promise<Omit<MeasuredTime, 'scale' | 'sizes'>> {
   const role = roleOf(site.ground, budget) ?? null;
-  const base = { budget, role, planned: null, timed: null, document: null };
+  const wayIn = role === null ? 'as who built the database' : site.ground.wayIn(role);
+  const base = { budget, role, wayIn, planned: null, timed: null, document: null };
   const planned = await lookAtPlans(site, budget, options.plans ?? 'chosen').catch((error: unknown) =>
     sayError(error),
   );

@@ -103,7 +103,9 @@ function timesIn(results: readonly Result[]): readonly MeasuredTime[] {
 
 function methodOf({ machine, loads, results }: Measured): readonly string[] {
   const timed = timesIn(results).filter((one) => one.timed !== null);
-  const roles = [...new Set(timesIn(results).flatMap(({ role }) => role ?? []))];
+  const roles = [
+    ...new Set(timesIn(results).map(({ role, wayIn }) => (role === null ? wayIn : `${role} (${wayIn})`))),
+  ];
   return [
     ...machine,
     ...(roles.length > 0 ? [`role: ${roles.join(', ')}, in sessions as the application opens them`] : []),
