@@ -149,7 +149,7 @@ test('a volume that grew is the volume loaded at once; indexes are all there aft
   const found: (Content & { indexes: number })[] = [];
   const content = figure('content', {
     data: sixtyDays,
-    at: { orders: 30_000 },
+    at: { orders: 20_000 },
     measure: async ({ query }) => {
       const [row] = await query<Content>(CONTENT_SQL);
       const [indexes] = await query<{ n: number }>(
@@ -159,10 +159,10 @@ test('a volume that grew is the volume loaded at once; indexes are all there aft
       if (row !== undefined) found.push({ ...row, indexes: indexes?.n ?? 0 });
       return row?.rows ?? 0;
     },
-    atLeast: 30_000,
-    atMost: 60_000,
+    atLeast: 20_000,
+    atMost: 40_000,
     unit: 'rows',
-    document: { target: 'at most 30,000', atMost: 30_000 },
+    document: { target: 'at most 20,000', atMost: 20_000 },
   });
   const definition = defineShop(roleNames(db), { traits: [budgets(content)] });
   const grown = await proveBudgets({ definition, url: db.url, now, scale: [2, 1] });
@@ -171,23 +171,23 @@ test('a volume that grew is the volume loaded at once; indexes are all there aft
     [2, 'held', 'missed'],
   ]);
   expect(grown.loads).toHaveLength(2);
-  expect(grown.loads[1]).toMatch(/^orders of 60 days: 30,000 rows in [\d.]+ s$/);
+  expect(grown.loads[1]).toMatch(/^orders of 60 days: 20,000 rows in [\d.]+ s$/);
   await proveBudgets({ definition, url: db.url, now, scale: 2 });
   const [once, twice, atOnce] = found;
-  expect(once?.rows).toBe(30_000);
+  expect(once?.rows).toBe(20_000);
   expect(twice).toEqual(atOnce);
-  expect(twice).toMatchObject({ rows: 60_000, nasty: 6_000 });
-  expect(twice?.large).toBeGreaterThan(29_000);
-  expect(twice?.large).toBeLessThan(31_000);
+  expect(twice).toMatchObject({ rows: 40_000, nasty: 4_000 });
+  expect(twice?.large).toBeGreaterThan(19_200);
+  expect(twice?.large).toBeLessThan(20_800);
   // The parent's three and those of its four partitions, before and after they were taken down.
   expect(found.map(({ indexes }) => indexes)).toEqual([15, 15, 15]);
   const evidence = budgetsEvidence(grown);
-  expect(evidence.figures).toEqual({ 'content rows': 30_000, 'content at 2 × rows': 60_000 });
+  expect(evidence.figures).toEqual({ 'content rows': 20_000, 'content at 2 × rows': 40_000 });
   expect(
     evidence.sections.find((one) => one.kind === 'table' && one.title.startsWith('Scaling')),
   ).toMatchObject({
     title: 'Scaling: p95 (or the figure) side by side; the data grew 2 times',
-    rows: [{ cells: ['content', 30_000, 60_000, 2] }],
+    rows: [{ cells: ['content', 20_000, 40_000, 2] }],
   });
 });
 
