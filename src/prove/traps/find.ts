@@ -93,12 +93,13 @@ function chosen(checks: readonly TrapCheck[], only: readonly string[] | undefine
 }
 
 // UTC and ISO, so that text means the same everywhere; pg_catalog alone, so that names are written in full and no user's
-// function is called by name; row_security off, so that a filtered answer is an error.
+// function is called by name; row_security off, so that a filtered answer is an error; jit would compile questions for longer than they take.
 function beginSql(statementTimeoutMs: number): string {
   return `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
     SET LOCAL statement_timeout = ${statementTimeoutMs}; SET LOCAL lock_timeout = ${trapsDefaults.lockTimeoutMs};
     SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'iso_8601';
-    SET LOCAL search_path = pg_catalog; SET LOCAL row_security = off; SET LOCAL quote_all_identifiers = off`;
+    SET LOCAL search_path = pg_catalog; SET LOCAL row_security = off; SET LOCAL quote_all_identifiers = off;
+    SET LOCAL jit = off`;
 }
 
 const READER_SQL = `

@@ -1,9 +1,12 @@
 // HT303 to HT308 and HT322: settings that carry a tenant, a key or a limit.
 import { ident, literal } from '../../../sql.ts';
-import { settingsRead } from '../../boundary/index.ts';
 import type { Draft, TrapCheck } from '../check.ts';
 import { definitions } from '../facts/definitions.ts';
 import { routines, routineSubject } from '../facts/functions.ts';
+import { grouped } from '../facts/grouped.ts';
+import { partSubject } from '../facts/naming.ts';
+import { policies } from '../facts/policies.ts';
+import { relations } from '../facts/relations.ts';
 import { fixedSettings, holderOf, resetSetting } from '../facts/settings.ts';
 
 const SECRET = /(key|secret|password|passwd|token|credential)/i;
@@ -284,19 +287,26 @@ export const sessionSettingTrusted: TrapCheck = {
   title: 'Policies trust a setting that any session may set and that a plain SET leaves behind',
   severity: 'info',
   traps: ['BX-10'],
-  find: async ({ query }) => {
-    const read = await settingsRead(query);
-    return read.flatMap(({ setting, by }): Draft | readonly Draft[] => {
-      const policies = by.filter((subject) => subject.startsWith('policy '));
-      if (policies.length === 0 || !setting.includes('.')) return [];
-      return {
-        subject: `setting ${setting}`,
-        what: `${policies.length === 1 ? policies[0] : `${policies.length} policies`} compares with it.`,
-        effect: `SET ${setting} outlives its transaction: the next request on the same connection works as the owner before. Whoever can send SQL of his own can set it to any owner.`,
-        mend: [],
-        advice: `Set it with SELECT set_config('${setting}', $1, true) as the first statement of each transaction, and test that a connection given back carries nothing.`,
-      };
+  find: async ({ facts }) => {
+    const { byOid } = await facts(relations);
+    const { all } = await facts(policies);
+    const functions = await facts(routines);
+    const read = all.flatMap((policy) => {
+      const table = byOid(policy.relation);
+      const called = policy.calls.map((oid) => functions.byOid(oid)?.body ?? '');
+      const text = [policy.using, policy.check, ...called].join(' ');
+      const settings = new Set([...text.matchAll(READ)].map(([, name = '']) => name));
+      return table === undefined
+        ? []
+        : [...settings].map((setting) => ({ setting, by: partSubject('policy', policy.name, table) }));
     });
+    return [...grouped(read, ({ setting }) => setting)].map(([setting, by]): Draft => ({
+      subject: `setting ${setting}`,
+      what: by.length === 1 ? `${by[0]?.by} compares with it.` : `${by.length} policies compare with it.`,
+      effect: `SET ${setting} outlives its transaction: the next request on the same connection works as the owner before. Whoever can send SQL of his own can set it to any owner.`,
+      mend: [],
+      advice: `Set it with SELECT set_config('${setting}', $1, true) as the first statement of each transaction, and test that a connection given back carries nothing.`,
+    }));
   },
   page: {
     what: 'Row security compares a column with a session setting.',
