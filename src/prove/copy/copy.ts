@@ -36,7 +36,7 @@ export interface Copy {
   /**
    * A session as the role's own login: its settings and the database's apply, session_user = current_user = the role.
    * On an embedded server the role really logs in. Elsewhere a superuser's session is handed over with SET SESSION
-   * AUTHORIZATION, which RESET SESSION AUTHORIZATION and DISCARD ALL take back: `real` tells which. A role that may not
+   * AUTHORIZATION, which the same statement, its RESET and DISCARD ALL take back: `real` tells which. A role that may not
    * log in is reached by SET ROLE from a login role that is its member and has nothing else.
    * @returns a connected client; the caller ends it with `close`
    * @throws HoldfastError HF_COPY_ROLE when the role is not in the copy

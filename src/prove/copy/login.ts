@@ -6,6 +6,7 @@ import { close, connect, connectError, target, withClient } from '../../server/i
 import { ident } from '../../sql.ts';
 import type { Place } from './place.ts';
 import type { Role } from './roles.ts';
+import { startingWith } from './session.ts';
 import { settingsOf, type Setting } from './settings.ts';
 
 /** What logging in takes. */
@@ -60,15 +61,12 @@ async function makeProxy({ url, place }: LoginOptions, role: string): Promise<st
 
 /** What the role's login would start with is what the superuser's session starts with, so that RESET gives it back. */
 async function handedOver({ place, settings }: LoginOptions, role: Role): Promise<Client> {
-  const startup = [...settingsOf(settings, role.name)]
-    .filter(([name]) => name !== 'role' && !name.endsWith('_preload_libraries'))
-    .map(([name, value]) => `-c ${name}=${value.replaceAll(/[\\ ]/g, (character) => `\\${character}`)}`);
+  const startup = [...settingsOf(settings, role.name)].filter(
+    ([name]) => name !== 'role' && !name.endsWith('_preload_libraries'),
+  );
   const to = target(place.url);
-  const client = new Client({
-    connectionString: place.url,
-    application_name: 'holdfast',
-    options: startup.join(' '),
-  });
+  const url = startingWith(place.url, new Map(startup));
+  const client = new Client({ connectionString: url, application_name: 'holdfast' });
   client.on('error', () => undefined);
   try {
     await client.connect();

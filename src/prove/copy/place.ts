@@ -14,6 +14,7 @@ import {
 import { ident, literal } from '../../sql.ts';
 import type { CopyOptions, Left } from './copy.ts';
 import { makePassword, type Password } from './password.ts';
+import { withOptions } from './session.ts';
 import type { Database } from './target.ts';
 
 /** An empty database for the copy, and the server it is on. */
@@ -53,7 +54,11 @@ export async function withPlace<T>(
 ): Promise<T> {
   const { signal, url } = options;
   if (options.scratchUrl !== undefined) {
-    const given = { url, scratchUrl: options.scratchUrl, ...(signal === undefined ? {} : { signal }) };
+    const given = {
+      url,
+      scratchUrl: withOptions(options.scratchUrl),
+      ...(signal === undefined ? {} : { signal }),
+    };
     const own = await sameServer(url, options.scratchUrl);
     return withScratch(given, (server) => onShared(server, own, work));
   }
@@ -61,7 +66,7 @@ export async function withPlace<T>(
   const { found } = await listBinaries();
   if (found.some((binaries) => binaries.major === major)) return onEmbedded({ major, target, signal }, work);
   if (!target.database.super) throw noCopy(major);
-  const given = { url, ...(signal === undefined ? {} : { signal }) };
+  const given = { url: withOptions(url), ...(signal === undefined ? {} : { signal }) };
   return withScratch(given, (server) => onShared(server, server.own, work));
 }
 

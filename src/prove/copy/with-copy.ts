@@ -6,24 +6,13 @@ import type { Copy, CopyOptions, Left } from './copy.ts';
 import { loginTo } from './login.ts';
 import { withPlace, type Place } from './place.ts';
 import { makeRoles, shareRoles } from './roles.ts';
+import { withOptions } from './session.ts';
 import { applySettings, withoutSecrets } from './settings.ts';
 import { build } from './structure/index.ts';
 import { readTarget, type Target } from './target.ts';
 import { verify } from './verify.ts';
 import { close, connect, openPool } from '../../server/index.ts';
 import { ident } from '../../sql.ts';
-
-// A superuser's session of ours works whatever the database's settings say.
-const OURS = {
-  statement_timeout: '0',
-  lock_timeout: '0',
-  idle_in_transaction_session_timeout: '0',
-  default_transaction_read_only: 'off',
-  default_transaction_isolation: 'read committed',
-  session_replication_role: 'origin',
-  row_security: 'on',
-  jit: 'off',
-};
 
 /**
  * Makes a copy of a database's structure for the time of `work`. The target is only read, in a read-only transaction.
@@ -119,15 +108,4 @@ async function differences(url: string, copy: Pool): Promise<readonly Left[]> {
   } finally {
     await target.end();
   }
-}
-
-function withOptions(url: string, more: Readonly<Record<string, string>> = {}): string {
-  const changed = new URL(url);
-  changed.searchParams.set(
-    'options',
-    Object.entries({ ...OURS, ...more })
-      .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
-      .join(' '),
-  );
-  return changed.href;
 }

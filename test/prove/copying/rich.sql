@@ -47,6 +47,8 @@ CREATE FUNCTION shop.same(shop.address, shop.address) RETURNS boolean LANGUAGE s
 CREATE OPERATOR shop.=== (FUNCTION = shop.same, LEFTARG = shop.address, RIGHTARG = shop.address, COMMUTATOR = OPERATOR(shop.===));
 CREATE FUNCTION shop.to_text(shop.address) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1.street';
 CREATE CAST (shop.address AS text) WITH FUNCTION shop.to_text(shop.address) AS ASSIGNMENT;
+CREATE FUNCTION shop.compare(shop.address, shop.address) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 0';
+CREATE OPERATOR CLASS shop.address_ops FOR TYPE shop.address USING btree AS OPERATOR 3 shop.===, FUNCTION 1 shop.compare(shop.address, shop.address);
 CREATE TEXT SEARCH DICTIONARY shop.plain (TEMPLATE = pg_catalog.simple, STOPWORDS = english);
 CREATE TEXT SEARCH CONFIGURATION shop.search (COPY = pg_catalog.simple);
 ALTER TEXT SEARCH CONFIGURATION shop.search ALTER MAPPING FOR word WITH shop.plain, english_stem;

@@ -162,8 +162,7 @@ const ROW_SECURITY: Part = {
 /** What acts on relations. */
 export const ACTING_PARTS: readonly Part[] = [RULES, TRIGGERS, TRIGGER_STATES, POLICIES, ROW_SECURITY];
 
-/** Last of all: from here on DDL would fire them. */
-export const EVENT_TRIGGERS: Part = {
+const EVENT_TRIGGERS: Part = {
   of: 'event triggers',
   sql: `
   SELECT 'event trigger ' || e.evtname AS subject,
@@ -172,6 +171,17 @@ export const EVENT_TRIGGERS: Part = {
            ' EXECUTE FUNCTION ', e.evtfoid::pg_catalog.regproc, '()',
            CASE WHEN e.evtenabled <> 'O' THEN pg_catalog.format('; ALTER EVENT TRIGGER %I %s', e.evtname,
              CASE e.evtenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END) END,
-           pg_catalog.format('; ALTER EVENT TRIGGER %I OWNER TO %s', e.evtname, ${role('e.evtowner')})) AS sql
+           '') AS sql
   FROM pg_catalog.pg_event_trigger e WHERE ${ownObject('pg_event_trigger', 'e.oid')} ORDER BY e.oid`,
 };
+
+const EVENT_TRIGGER_OWNERS: Part = {
+  of: 'owners of event triggers',
+  sql: `
+  SELECT 'owner of event trigger ' || e.evtname AS subject,
+         pg_catalog.format('ALTER EVENT TRIGGER %I OWNER TO %s', e.evtname, ${role('e.evtowner')}) AS sql
+  FROM pg_catalog.pg_event_trigger e WHERE ${ownObject('pg_event_trigger', 'e.oid')} ORDER BY e.oid`,
+};
+
+/** Last of all: from here on DDL would fire them. */
+export const EVENT_PARTS: readonly Part[] = [EVENT_TRIGGERS, EVENT_TRIGGER_OWNERS];

@@ -1,7 +1,7 @@
 // Reads the structure out of the catalogue. PostgreSQL deparses its own objects; nothing is parsed here.
 import type { CatalogueQuery } from '../../../define/trait.ts';
 import type { Left } from '../copy.ts';
-import { ACTING_PARTS, CODE_PARTS, EVENT_TRIGGERS } from './code.ts';
+import { ACTING_PARTS, CODE_PARTS, EVENT_PARTS } from './code.ts';
 import type { Part } from './names.ts';
 import { RELATION_PARTS } from './relations.ts';
 import { RIGHT_PARTS } from './rights.ts';
@@ -26,7 +26,7 @@ const PARTS: readonly Part[] = [
   ...RELATION_PARTS,
   ...ACTING_PARTS,
   ...RIGHT_PARTS,
-  EVENT_TRIGGERS,
+  ...EVENT_PARTS,
 ];
 
 /** What a copy never has, and why: `kind`, `name`. */

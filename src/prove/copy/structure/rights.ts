@@ -11,6 +11,17 @@ const owner = (of: string, select: string): Part => ({ of: `owners of ${of}`, sq
 
 const RELATION_WORD = `CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END`;
 
+/** Kinds with an identity that ALTER takes as pg_identify_object gives it. */
+const byIdentity = (catalogue: string, column: string): Part =>
+  owner(
+    `objects in ${catalogue}`,
+    `SELECT pg_catalog.format('owner of %s %s', i.type, i.identity) AS subject,
+            pg_catalog.format('ALTER %s %s OWNER TO %s', i.type, i.identity, ${role(`o.${column}`)}) AS sql
+     FROM pg_catalog.${catalogue} o,
+          LATERAL pg_catalog.pg_identify_object('pg_catalog.${catalogue}'::pg_catalog.regclass, o.oid, 0) i
+     WHERE o.oid >= 16384 AND ${notPart(catalogue, 'o.oid')} ORDER BY o.oid`,
+  );
+
 const OWNERS: readonly Part[] = [
   owner(
     'schemas',
@@ -55,27 +66,39 @@ const OWNERS: readonly Part[] = [
             pg_catalog.format('ALTER PUBLICATION %I OWNER TO %s', p.pubname, ${role('p.pubowner')}) AS sql
      FROM pg_catalog.pg_publication p`,
   ),
+  byIdentity('pg_collation', 'collowner'),
+  byIdentity('pg_operator', 'oprowner'),
+  byIdentity('pg_opfamily', 'opfowner'),
+  byIdentity('pg_opclass', 'opcowner'),
+  byIdentity('pg_ts_dict', 'dictowner'),
+  byIdentity('pg_ts_config', 'cfgowner'),
 ];
 
-/** One statement an object: everything away, then each grantee what it has. `entries` are of aclexplode. */
+/**
+ * One statement an object: everything away, then each grantee what it has. An object that comes with the server belongs
+ * to the server's first role, whatever that is called here; what it has by that stays as it is.
+ */
 function grants(
   of: string,
-  given: { word: string; name: string; acl: string; owner: string; from: string },
+  given: { word: string; name: string; oid: string; acl: string; owner: string; from: string },
 ): Part {
   const { word, name } = given;
   return {
     of: `grants on ${of}`,
     sql: `
   SELECT 'grants on ' || x.name AS subject,
-         pg_catalog.format('REVOKE ALL ON %s FROM PUBLIC, %s', x.word || ' ' || x.name, x.owner)
+         pg_catalog.format('REVOKE ALL ON %s FROM PUBLIC%s', x.word || ' ' || x.name,
+           CASE WHEN NOT x.builtin THEN ', ' || ${role('x.owner')} END)
          || COALESCE((SELECT pg_catalog.string_agg(pg_catalog.format('; GRANT %s ON %s TO %s%s', g.rights, x.word || ' ' || x.name,
               CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE ${role('g.grantee')} END,
               CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END), '')
             FROM (SELECT e.grantee, e.is_grantable, pg_catalog.string_agg(DISTINCT e.privilege_type, ', ') AS rights
                   FROM pg_catalog.aclexplode(x.acl) e
-                  WHERE e.grantee = 0 OR EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = e.grantee)
+                  WHERE (e.grantee = 0 OR EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = e.grantee))
+                    AND NOT (x.builtin AND e.grantee = x.owner)
                   GROUP BY e.grantee, e.is_grantable) g), '') AS sql
-  FROM (SELECT ${word} AS word, ${name} AS name, ${given.acl} AS acl, ${role(given.owner)} AS owner ${given.from}) x
+  FROM (SELECT ${word} AS word, ${name} AS name, ${given.acl} AS acl, ${given.owner} AS owner,
+               ${given.oid} < 16384 AND ${given.oid} <> 2200 AS builtin ${given.from}) x
   WHERE x.acl IS NOT NULL`,
   };
 }
@@ -94,6 +117,7 @@ const GRANTS: readonly Part[] = [
   grants('schemas', {
     word: `'SCHEMA'`,
     name: `pg_catalog.quote_ident(n.nspname)`,
+    oid: 'n.oid',
     acl: 'n.nspacl',
     owner: 'n.nspowner',
     from: `FROM pg_catalog.pg_namespace n WHERE ${changed('pg_namespace', 'n.oid', 'n.nspacl')}`,
@@ -101,6 +125,7 @@ const GRANTS: readonly Part[] = [
   grants('relations', {
     word: `CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END`,
     name: named('c.relname'),
+    oid: 'c.oid',
     acl: 'c.relacl',
     owner: 'c.relowner',
     from: `FROM pg_catalog.pg_class c ${IN_SCHEMA('c.relnamespace')}
@@ -109,6 +134,7 @@ const GRANTS: readonly Part[] = [
   grants('routines', {
     word: `'ROUTINE'`,
     name: ROUTINE,
+    oid: 'p.oid',
     acl: 'p.proacl',
     owner: 'p.proowner',
     from: `FROM pg_catalog.pg_proc p ${IN_SCHEMA('p.pronamespace')} WHERE ${changed('pg_proc', 'p.oid', 'p.proacl')}`,
@@ -116,6 +142,7 @@ const GRANTS: readonly Part[] = [
   grants('types', {
     word: `'TYPE'`,
     name: named('t.typname'),
+    oid: 't.oid',
     acl: 't.typacl',
     owner: 't.typowner',
     from: `FROM pg_catalog.pg_type t ${IN_SCHEMA('t.typnamespace')} WHERE t.typtype IN ('e', 'd', 'c', 'r', 'b') AND ${USER_SCHEMA}`,
@@ -123,6 +150,7 @@ const GRANTS: readonly Part[] = [
   grants('languages', {
     word: `'LANGUAGE'`,
     name: `pg_catalog.quote_ident(l.lanname)`,
+    oid: 'l.oid',
     acl: 'l.lanacl',
     owner: 'l.lanowner',
     from: `FROM pg_catalog.pg_language l WHERE l.lanname NOT IN ('c', 'internal')`,
