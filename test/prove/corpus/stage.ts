@@ -8,6 +8,8 @@ import type { Case, Step } from './case.ts';
 export interface Staged {
   /** Connection string of the superuser in the case's database. */
   readonly url: string;
+  /** The names on the server of all of the case's roles. */
+  readonly roles: readonly string[];
   /** The name on the server of a placeholder's role: `{app}`. */
   readonly role: (placeholder: string) => string;
   /** A text with the placeholders of the case replaced. */
@@ -52,7 +54,7 @@ export async function onStage<T>(db: TestDatabase, of: Case, work: (on: Staged) 
   };
   try {
     await build(await login('superuser'), fill(of.build), [...roles.values()]);
-    return await work({ url: db.url, role, fill, plain, login });
+    return await work({ url: db.url, roles: [...roles.values()], role, fill, plain, login });
   } finally {
     await clear(db, [...roles.values()]);
   }
