@@ -9,25 +9,24 @@ import { stand } from '../traits/stand.ts';
 const NOW = new Date('2026-11-21T12:00:00Z');
 
 test('ValidaHub holds against every attack', async ({ db }) => {
-  const definition = defineValidahub({
+  const roles = {
     app: db.role('app'),
     analytics: db.role('analytics'),
     admin: db.role('admin'),
     system: db.role('system'),
     owner: db.role('owner'),
-  });
+  };
+  const definition = defineValidahub(roles);
   await stand(db, definition, NOW);
   const { boundaries, accepted } = collectProofs(definition.model, definition.traits);
   const found = await proveIsolation({ url: db.url, scratchUrl: db.url, boundaries, accepted, now: NOW });
-  console.log(
-    isolationEvidence(found).line,
-    isolationEvidence(found).figures,
-    found.durationMs,
-    found.empty,
-    found.left,
-    found.notes.length,
-    found.told.map((t) => `${t.severity} ${t.subject}: ${t.what}`),
-  );
-  console.log(JSON.stringify(found.crossings, null, 1));
   expect(found.crossings).toEqual([]);
+  expect(found.empty).toEqual([]);
+  expect(found.left).toEqual([]);
+  expect(found.cells).toHaveLength(found.objects.length * found.attacks.length);
+  const ofDatabase = found.told.filter(({ subject }) => !subject.startsWith('PostgreSQL'));
+  expect(ofDatabase.filter(({ severity }) => severity !== 'info')).toEqual([]);
+  const evidence = isolationEvidence(found);
+  expect(evidence.verdict).toBe('held');
+  expect(evidence.line).toMatch(/^\d,\d{3} attacks by 2 roles on \d+ objects: none crossed$/);
 });

@@ -34,6 +34,10 @@ export interface Crew {
   readonly session: Attacker;
   /** Never sets the boundary's settings. */
   readonly fresh: Attacker;
+  /** Relations, by label, on which the role has no right at all. */
+  readonly rightless: ReadonlySet<string>;
+  /** What was refused for want of any right, as `object attack`: the same check refuses it whatever the rows are. */
+  readonly refused: Set<string>;
 }
 
 /** What {@link openStage} is given. */
@@ -58,7 +62,9 @@ export async function withStage<T>(source: StageSource, work: (stage: Stage) => 
     const crews: Crew[] = [];
     for (const role of roles) {
       const rights = await readRights(copy.query, role);
-      crews.push({ role, rights, session: await login(role), fresh: await login(role) });
+      const rightless = new Set(source.targets.filter((one) => hasNone(rights.get(one.oid))).map(label));
+      const sessions = { session: await login(role), fresh: await login(role) };
+      crews.push({ role, rights, ...sessions, rightless, refused: new Set() });
     }
     const { worlds } = population;
     const viewers =
@@ -68,6 +74,12 @@ export async function withStage<T>(source: StageSource, work: (stage: Stage) => 
   } finally {
     await Promise.all(clients.map(close));
   }
+}
+
+function hasNone(rights: Rights | undefined): boolean {
+  if (rights === undefined) return false;
+  const columns = rights.select.length + rights.insert.length + rights.update.length;
+  return columns === 0 && !rights.delete && !rights.truncate;
 }
 
 /** The settings of a session that works for an owner: the boundaries' own and what such a session carries besides. */
@@ -103,11 +115,22 @@ export interface Try {
   readonly fresh?: boolean;
 }
 
+const REFUSED: Seen = {
+  error: { code: '42501', message: 'permission denied', detail: '' },
+  results: [],
+  notices: [],
+  copied: '',
+};
+
 /** Makes an attempt and scores it; gives what the session saw. */
 export async function attempt(stage: Stage, one: Try): Promise<Seen> {
   const session = one.fresh === true ? one.crew.fresh : one.crew.session;
+  const refusal = `${one.object} ${one.attack}`;
+  if (one.crew.refused.has(refusal)) return REFUSED;
   stage.board.tried(one.object, one.attack);
   const seen = await session.attempt(one.settings, one.statements);
+  const rightless = one.crew.rightless.has(one.object) && one.attack !== 'SET ROLE';
+  if (rightless && seen.error?.code === '42501') one.crew.refused.add(refusal);
   if (stage.board.knows(one.object, one.attack, one.crew.role)) return seen;
   const said = await one.judge(seen);
   if (said !== undefined) {

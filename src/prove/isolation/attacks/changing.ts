@@ -4,6 +4,7 @@ import type { Seen } from '../attacker.ts';
 import type { Attack } from '../board.ts';
 import { changesToOthers, type Again } from '../inspector.ts';
 import { attempt, settingsOf, stateOf } from '../stage.ts';
+import type { World } from '../../rows/index.ts';
 import type { Scene } from './scene.ts';
 
 /** Makes an attempt; where the server took it, a superuser looks what became of others' rows. */
@@ -24,7 +25,7 @@ export async function changing(scene: Scene, attack: Attack, statements: readonl
 
 /** What an attempt did to others, looked at only where it did anything. */
 export async function changed(
-  { stage, target, table, viewer }: Scene,
+  { stage, target, table, viewer }: Omit<Scene, 'viewer'> & { readonly viewer: World | undefined },
   { seen, attack, again }: { seen: Seen; attack: Attack; again: Again },
 ): Promise<string | undefined> {
   if (seen.error !== undefined) {

@@ -249,14 +249,19 @@ async function savepoint(
   });
 }
 
-/** An owner's transaction ends; the next statement on the connection works for nobody. */
+/**
+ * An owner's transaction ends, another's setting having been made in a savepoint and released; the next statement on the
+ * connection works for nobody.
+ */
 async function nextRequest(
   { stage, crew, target }: Look,
   by: { viewer: World; select: string },
 ): Promise<void> {
   const object = label(target);
   const settings = settingsOf(stage, by.viewer);
-  const lines = [`BEGIN`, ...setTo(settings), by.select, 'COMMIT'];
+  const other = stage.population.worlds.find((world) => world !== by.viewer) ?? by.viewer;
+  const inside = ['SAVEPOINT a', ...setTo(settingsOf(stage, other)), 'RELEASE SAVEPOINT a'];
+  const lines = ['BEGIN', ...setTo(settings), by.select, ...inside, 'COMMIT'];
   stage.board.tried(object, 'next request');
   await crew.session.run(lines.join('; '));
   const seen = await crew.session.run(by.select);
@@ -362,12 +367,14 @@ function tellOfSums({ stage, target }: { stage: Stage; target: Target }, seen: S
   });
 }
 
+const EXTENDED = `SELECT schemaname, tablename, statistics_name, most_common_vals::pg_catalog.text FROM pg_catalog.pg_stats_ext`;
+
 /** Sampled values that the planner keeps; PostgreSQL shows them for tables whose rows are not filtered for the reader. */
 async function readStatistics(stage: Stage, { crew, viewer }: { crew: Crew; viewer: World }): Promise<void> {
   const select = `SELECT schemaname, tablename, attname, most_common_vals::pg_catalog.text, histogram_bounds::pg_catalog.text, most_common_elems::pg_catalog.text FROM pg_catalog.pg_stats`;
   const settings = settingsOf(stage, viewer);
-  const seen = await crew.session.attempt(settings, [select]);
-  const rows = seen.results[0]?.rows ?? [];
+  const seen = await crew.session.attempt(settings, [select, EXTENDED]);
+  const rows = seen.results.flatMap((result) => result.rows);
   for (const target of stage.targets) {
     if (target.kind === 'v') continue;
     const own = rows.filter((row) => row[0] === target.schema && row[1] === target.name);
@@ -379,7 +386,7 @@ async function readStatistics(stage: Stage, { crew, viewer }: { crew: Crew; view
       { viewer },
     );
     if (said === undefined) continue;
-    const statements = [`${select} ${where}`];
+    const statements = [`${select} ${where}`, `${EXTENDED} ${where}`];
     stage.board.cross({
       object: label(target),
       attack: 'statistics',

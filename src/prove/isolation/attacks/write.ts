@@ -5,7 +5,16 @@ import type { Row, World } from '../../rows/index.ts';
 import type { Settings } from '../attacker.ts';
 import { changesToOthers, valueSql, without } from '../inspector.ts';
 import type { Column, Target } from '../objects.ts';
-import { attempt, insertSql, ownerColumns, settingsOf, stateOf, whereRow, type Stage } from '../stage.ts';
+import {
+  attempt,
+  insertSql,
+  ownerColumns,
+  settingNames,
+  settingsOf,
+  stateOf,
+  whereRow,
+  type Stage,
+} from '../stage.ts';
 import { changed, changing } from './changing.ts';
 import { attackKeys } from './keys.ts';
 import { given, type Scene } from './scene.ts';
@@ -85,6 +94,9 @@ async function attackRows(scene: Scene): Promise<void> {
     await blindDelete(scene);
     await merge(scene, row);
     await take(scene);
+    const [set] = assignments(scene, row);
+    const blind = [...(set === undefined ? [] : [`UPDATE ${into} SET ${set}`]), `DELETE FROM ${into}`];
+    for (const statement of blind) await writeWithout(scene, statement);
   }
   await changing(scene, 'TRUNCATE', [`TRUNCATE ${into} CASCADE`]);
   await lock(scene);
@@ -206,6 +218,7 @@ async function attackAsOther(scene: Scene, theirs: Row): Promise<void> {
   const { target, table, viewer, stage } = scene;
   const values = given(scene, theirs);
   await changing(scene, 'insert', [insertSql(target, values)]);
+  await writeWithout(scene, insertSql(target, values));
   for (const other of disguises(scene, values)) await changing(scene, 'insert', [insertSql(target, other)]);
   await partitionLetsThrough(scene, insertSql(target, values));
   const key = conflictKey(table);
@@ -225,6 +238,29 @@ async function attackAsOther(scene: Scene, theirs: Row): Promise<void> {
     const set = columns.map((name) => `${ident(name)} = ${valueSql(theirs.values[name])}`).join(', ');
     await changing(scene, 'move', [`UPDATE ${qualified(target)} SET ${set} WHERE ${where}`]);
     await changing(scene, 'move', [`UPDATE ${qualified(target)} SET ${set}`]);
+  }
+}
+
+/** A session that works for nobody writes to nobody's rows, or to all: once for the two owners. */
+async function writeWithout(scene: Scene, statement: string): Promise<void> {
+  const { stage, crew, target, viewer } = scene;
+  if (viewer !== stage.viewers[0]) return;
+  const empty = Object.fromEntries(settingNames(stage.boundaries).map((name) => [name, '']));
+  for (const [attack, settings] of [
+    ['no setting', {}],
+    ['empty setting', empty],
+  ] as const) {
+    const again = { role: crew.role, settings, statements: [statement], viewer: undefined };
+    await attempt(stage, {
+      object: label(target),
+      attack,
+      crew,
+      state: attack,
+      settings,
+      statements: [statement],
+      judge: (seen) => changed({ ...scene, viewer: undefined }, { seen, attack, again }),
+      fresh: attack === 'no setting',
+    });
   }
 }
 
