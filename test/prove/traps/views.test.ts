@@ -133,8 +133,8 @@ fixtures('views', [
   },
   {
     code: 'HT208',
-    fires: `${PEOPLE} CREATE VIEW v AS SELECT p.id, count(t.id) AS tasks, count(DISTINCT l.id) AS lists
-      FROM people p LEFT JOIN tasks t ON t.person = p.id LEFT JOIN lists l ON l.person = p.id GROUP BY p.id`,
+    fires: `${PEOPLE} CREATE VIEW v AS SELECT p.id, count(CASE WHEN t.id > 0 THEN 1 END) AS tasks, count(DISTINCT l.id) AS lists
+      FROM people p LEFT JOIN tasks t ON t.person = p.id LEFT JOIN lists l ON p.id = l.person AND l.id > 0 GROUP BY p.id`,
     near: `${PEOPLE} CREATE VIEW v AS SELECT p.id, count(DISTINCT t.id) AS tasks, count(DISTINCT l.id) AS lists
       FROM people p LEFT JOIN tasks t ON t.person = p.id LEFT JOIN lists l ON l.person = p.id GROUP BY p.id;
       CREATE VIEW w AS SELECT p.id, count(t.id) AS tasks FROM tasks t JOIN people p ON t.person = p.id GROUP BY p.id`,

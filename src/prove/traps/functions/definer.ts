@@ -41,16 +41,17 @@ export const definerWithoutSearchPath: TrapCheck = {
       const schemas = [
         ...new Set([...names.map(({ schema }) => schema), ...(names.length === 0 ? [routine.schema] : [])]),
       ];
-      const shown =
-        relationsNamed(routine.code).find(({ schema }) => schema === undefined)?.name ??
-        names[0]?.name ??
-        'upper';
+      const table = relationsNamed(routine.code).find(({ schema }) => schema === undefined)?.name;
+      const planted =
+        table === undefined
+          ? `${names[0]?.name ?? 'upper'} in a schema of his own`
+          : `${table} in a schema of his own (pg_temp will do)`;
       const owner = known.get(routine.owner);
       const high = owner?.super === true || owner?.bypass === true;
       return {
         subject: routineSubject(routine),
         what: `It is SECURITY DEFINER, owned by ${routine.owner}, and ${why}.`,
-        effect: `Whoever calls it makes an object called ${shown} in a schema of his own (pg_temp will do), puts that first in search_path, and has it used, or run, as ${routine.owner}${high ? ', who is past row security' : ''}.${lost(names)}`,
+        effect: `Whoever calls it makes an object called ${planted}, puts that first in search_path, and has it used, or run, as ${routine.owner}${high ? ', who is past row security' : ''}.${lost(names)}`,
         mend: [
           `ALTER ${routineSql(routine)} SET search_path = ${['pg_catalog', ...schemas].map(ident).join(', ')}, pg_temp`,
           ...open

@@ -9,6 +9,8 @@ import { ownership, type Ownership } from '../facts/owned.ts';
 import { relations, type Relation, type Relations } from '../facts/relations.ts';
 import { rights } from '../facts/rights.ts';
 
+/** Values that nobody meets by chance; whoever knows one knows it already. */
+const DIGEST = /(^|_)(hash|digest|token|etag|sha256|fingerprint)$/i;
 const RANDOM = /gen_random_uuid|uuid_generate|uuidv[47]|gen_random_bytes|nanoid|cuid|ulid/;
 
 export const uniqueReveals: TrapCheck = {
@@ -23,6 +25,8 @@ export const uniqueReveals: TrapCheck = {
     const { holders } = await facts(rights);
     const { of } = await facts(indexes);
     const keys = await facts(constraints);
+    // Where nothing is under row security, whose the rows are was taken from a column's name alone.
+    const guarded = found.tables.some(({ rowSecurity }) => rowSecurity);
     const spanning = new Set(
       boundaries.flatMap((boundary) =>
         boundary.spanning.map((one) => `${one.of.schema}.${one.of.name}.${one.columns.toSorted().join()}`),
@@ -46,7 +50,7 @@ export const uniqueReveals: TrapCheck = {
           effect: `Who inserts a value of another owner's row is told so: duplicate key value violates unique constraint "${index.name}"; ON CONFLICT DO NOTHING silently inserts nothing.`,
           mend: rekeyed(table, index, { whose, keys: keys.pointingAt(table.oid) }),
           advice: `Put ${whose} first in the key. Foreign keys that use it need ${whose} too; a key that is meant to span owners is declared so (spanning).`,
-          ...(kind === 'number' ? { severity: 'info' as const } : {}),
+          ...(kind === 'number' || !guarded ? { severity: 'info' as const } : {}),
         };
       });
       return [...unique, ...excluding.map((key) => exclusion(key, { table, whose }))];
@@ -92,7 +96,7 @@ function guessed(
   const counted = columns.every(
     (column) => column !== undefined && (column.identity || /nextval\(/.test(column.default ?? '')),
   );
-  if (counted) return 'number';
+  if (counted || index.columns.some((name) => DIGEST.test(name ?? ''))) return 'number';
   const under = foreign.some(({ kind, columns: names, references }) => {
     const parent = kind === 'f' ? found.byOid(references ?? 0) : undefined;
     return (
@@ -135,6 +139,7 @@ export const foreignKeyCrosses: TrapCheck = {
     const { holders } = await facts(rights);
     const keys = await facts(constraints);
     const at = await facts(indexes);
+    const guarded = found.tables.some(({ rowSecurity }) => rowSecurity);
     return found.tables.flatMap((table) => {
       const whose = table.parent === null ? owned.of(table) : undefined;
       if (whose === undefined || holders(table.oid, 'insert', 'update').length === 0) return [];
@@ -155,7 +160,7 @@ export const foreignKeyCrosses: TrapCheck = {
             whose.column === undefined
               ? `Carry the owner's column in ${table.schema}.${table.name} and let every foreign key contain it.`
               : 'Rows that cross already make the new key fail: find them first, they are the damage done.',
-          ...(whose.column === undefined ? { severity: 'warning' as const } : {}),
+          ...(whose.column === undefined || !guarded ? { severity: 'warning' as const } : {}),
         };
       });
     });

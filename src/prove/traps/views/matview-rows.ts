@@ -80,7 +80,8 @@ export const matviewOpensRows: TrapCheck = {
   severity: 'error',
   traps: ['BX-07'],
   find: async ({ facts }) => {
-    const { all } = await facts(relations);
+    const { all, tables } = await facts(relations);
+    const anywhere = tables.some(({ rowSecurity }) => rowSecurity);
     const behind = await facts(sources);
     const { of, condition } = await facts(ownership);
     const { holders } = await facts(rights);
@@ -98,6 +99,7 @@ export const matviewOpensRows: TrapCheck = {
         effect: `A materialised view cannot have row security (ALTER action ENABLE ROW SECURITY cannot be performed on relation "${view.name}"): ${by[0]} reads every owner's rows in it.`,
         mend: revoke(view, { rights: ['select'], roles: by }),
         advice: `Let the roles read a view on top: CREATE VIEW … WITH (security_barrier) AS SELECT * FROM ${qualified(view)} WHERE ${where}.`,
+        ...(anywhere ? {} : { severity: 'warning' as const }),
       };
     });
   },

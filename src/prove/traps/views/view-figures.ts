@@ -75,7 +75,7 @@ function manyOf(
 function countsOf(text: string, alias: string): boolean {
   return (
     new RegExp(String.raw`\b(?:count|sum)\((?!DISTINCT)[^()]*\b${alias}\.`, 'i').test(text) ||
-    new RegExp(String.raw`\bcount\(\s*CASE[^()]*(?:\([^()]*\)[^()]*)*\b${alias}\.`, 'i').test(text) ||
+    new RegExp(String.raw`\bcount\(\s*CASE(?:(?!\bEND\b)[\s\S])*?\b${alias}\.`, 'i').test(text) ||
     new RegExp(String.raw`\bcount\([^()]*\) FILTER \(WHERE \([^)]*\b${alias}\.`, 'i').test(text)
   );
 }
