@@ -55,7 +55,7 @@ export async function dressRehearsalRoles(pool: Pool, roles: readonly Role[]): P
     if (!marked.has(role.name)) continue;
     const name = ident(role.name);
     const statements = [
-      ...(role.bypassRls === true ? [`ALTER ROLE ${name} BYPASSRLS`] : []),
+      ...(role.bypassRls ? [`ALTER ROLE ${name} BYPASSRLS`] : []),
       ...role.memberOf.map((group) => `GRANT ${ident(group)} TO ${name}`),
     ];
     const given = await Promise.allSettled(statements.map((sql) => pool.query(sql)));

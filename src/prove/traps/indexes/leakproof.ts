@@ -1,6 +1,7 @@
 // HT705: an index that an application role cannot use under row security.
 import { ident, qualified } from '../../../sql.ts';
 import type { Draft, TrapCheck, TrapContext } from '../check.ts';
+import { grouped } from '../facts/grouped.ts';
 import { type Index, indexes } from '../facts/indexes.ts';
 import { partSubject } from '../facts/naming.ts';
 import { policies } from '../facts/policies.ts';
@@ -55,11 +56,16 @@ export const deadUnderRowSecurity: TrapCheck = {
   severity: 'warning',
   traps: ['BX-04', 'B3-24', 'B4-31'],
   find: async (context) => {
-    const suspects = await unusable(context);
     const drafts: Draft[] = [];
-    for (const suspect of suspects) {
-      const plan = await planned(context, suspect);
-      if (plan !== 'used') drafts.push(dead(suspect, plan));
+    // Read before another role asks.
+    await context.facts(policies);
+    for (const [role, suspects] of grouped(await unusable(context), (one) => one.role)) {
+      const asRole = await become(context, role);
+      for (const suspect of suspects) {
+        const plan = await planned(context, suspect, asRole);
+        if (plan !== 'used') drafts.push(dead(suspect, plan));
+      }
+      await context.query(`ROLLBACK TO SAVEPOINT ${EXPLAINED}`);
     }
     return drafts;
   },
@@ -120,21 +126,34 @@ function isDead({ leakproof, leaking, class: name }: Key): boolean {
   return !leakproof || leaking.length > 0 || name.endsWith('_pattern_ops');
 }
 
+const EXPLAINED = 'explained';
+
+/** Becomes the role itself until the savepoint is rolled back; false where the reader may not. */
+async function become({ query }: TrapContext, role: string): Promise<boolean> {
+  await query(`SAVEPOINT ${EXPLAINED}`);
+  try {
+    await query(`SET LOCAL ROLE ${ident(role)}; SET LOCAL row_security = on; SET LOCAL enable_seqscan = off`);
+    return true;
+  } catch {
+    await query(`ROLLBACK TO SAVEPOINT ${EXPLAINED}`);
+    return false;
+  }
+}
+
 /** What EXPLAIN says as the role itself: `used`, the filter that the condition became, or nothing where it cannot be asked. */
 async function planned(
   context: TrapContext,
   { table, index, key, role }: Suspect,
+  asRole: boolean,
 ): Promise<string | undefined> {
   const { facts, query } = context;
   const calls = (await facts(policies)).of(table.oid).some((policy) => policy.calls.length > 0);
   const text = keyText(index, key);
-  if (calls || index.calls.length > 0 || key.operator === null || key.right === null || text === undefined)
+  if (!asRole || calls || index.calls.length > 0 || key.operator === null || key.right === null)
     return undefined;
-  if (key.class.endsWith('_pattern_ops') || key.right.startsWith('any')) return undefined;
-  await query('SAVEPOINT explained');
+  if (text === undefined || key.class.endsWith('_pattern_ops') || key.right.startsWith('any'))
+    return undefined;
   try {
-    await query(`SET LOCAL ROLE ${ident(role)}`);
-    await query('SET LOCAL row_security = on; SET LOCAL enable_seqscan = off');
     const lines = await query<{ 'QUERY PLAN': string }>(
       `EXPLAIN (COSTS OFF) SELECT 1 FROM ${qualified(table)} WHERE ${text} OPERATOR(pg_catalog.${key.operator}) (SELECT NULL::${key.right})`,
     );
@@ -145,9 +164,9 @@ async function planned(
       ),
     );
   } catch {
+    await query(`ROLLBACK TO SAVEPOINT ${EXPLAINED}`);
+    await become(context, role);
     return undefined;
-  } finally {
-    await query('ROLLBACK TO SAVEPOINT explained; RELEASE SAVEPOINT explained');
   }
 }
 
