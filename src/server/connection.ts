@@ -78,7 +78,7 @@ export async function withClient<T>(
 
 /**
  * A pool of sessions to one database. Connects on first use; errors of idle sessions are swallowed because the pool
- * already replaces such a session.
+ * already replaces such a session; one that is lost while it is lent out rejects its next statement.
  * @param options as {@link ConnectOptions}, and `max`: sessions at most (default 10)
  * @throws HoldfastError HF_URL when the URL cannot be read
  */
@@ -86,6 +86,8 @@ export function openPool(url: string, options: ConnectOptions & { readonly max?:
   target(url);
   const pool = new Pool({ ...clientConfig(url, options), max: options.max ?? 10 });
   pool.on('error', () => undefined);
+  // The pool listens to idle sessions alone; one that is lent out and lost between two statements would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 

@@ -143,6 +143,21 @@ describe('opening a session', () => {
     await pool.end();
   });
 
+  test('a session that is lost while it is lent out rejects its next statement, and ends nothing else', async ({
+    db,
+  }) => {
+    const pool = openPool(db.url, { max: 1 });
+    const lent = await pool.connect();
+    const lost = new Promise((done) => lent.once('end', done));
+    const { rows } = await lent.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    await db.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid]);
+    await lost;
+    await expect(lent.query('SELECT 1')).rejects.toThrow();
+    lent.release(true);
+    expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    await pool.end();
+  });
+
   test('a server of another major is refused', () => {
     expect([supported(150_000), supported(180_004)]).toEqual([150_000, 180_004]);
     expect(() => supported(140_011)).toThrow(
