@@ -259,11 +259,23 @@ describe('whoever works with it', () => {
       'DELETE FROM till.items_pending',
       'SELECT FROM till.rollup_state',
       'SELECT FROM till.items_settle()',
+      `SELECT FROM till.days_settle(now(), '(,)')`,
       'SELECT FROM till.days_rebuild()',
       'UPDATE till.days SET n = 100',
     ]) {
       expect(await refusal(asTenant(app, 'a', denied)), denied).toMatchObject({ code: '42501' });
     }
+    // What fails names no row: it may be another tenant's.
+    await asTenant(app, 'b', `INSERT INTO till.sales VALUES ('b', 73, '2026-11-03Z', 1, 'secret', 4)`);
+    await db.query(`ALTER TABLE till.days ADD CONSTRAINT none CHECK (item <> 'secret') NOT VALID`);
+    const failing = await refusal(asTenant(app, 'a', 'SELECT FROM till.days_settle()'));
+    await db.query('ALTER TABLE till.days DROP CONSTRAINT none');
+    expect(JSON.stringify(failing)).not.toContain('secret');
+    expect(failing).toEqual({
+      code: '23514',
+      message: 'till.days could not be brought up to date',
+      hint: 'The keeper logs the whole error when it does the same.',
+    });
   });
 
   test('a maintenance session without a tenant, and a replica that fires no triggers', async ({ db }) => {

@@ -81,7 +81,7 @@ export function settleNowFunction(plan: Plan): Routine {
   const body = `#variable_conflict use_column
 BEGIN
   SELECT done.touched, done.came_late INTO touched, came_late
-  FROM ${qualified(settle)}(at, 'empty'::tstzrange) AS done;
+  FROM ${qualified(settle)}(coalesce(at, pg_catalog.clock_timestamp()), 'empty'::tstzrange) AS done;
 EXCEPTION WHEN OTHERS THEN
   IF pg_catalog.pg_has_role(session_user, ${literal(options.refreshedBy)}, 'MEMBER') THEN
     RAISE;
