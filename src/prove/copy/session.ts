@@ -26,11 +26,14 @@ export function withOptions(url: string, more: Readonly<Record<string, string>> 
  *   escaped; libpq reads no plus sign as a space, as a form would write it
  */
 export function startingWith(url: string, settings: ReadonlyMap<string, string>): string {
-  const escaped = (value: string): string => value.replaceAll(/[\\ ]/g, (character) => `\\${character}`);
   const options = [...settings].map(([name, value]) => `-c ${name}=${escaped(value)}`).join(' ');
   const changed = new URL(url);
   changed.searchParams.delete('options');
   const rest = changed.search.slice(1);
   changed.search = `${rest === '' ? '' : `${rest}&`}options=${encodeURIComponent(options)}`;
   return changed.href;
+}
+
+function escaped(value: string): string {
+  return value.replaceAll(/[\\ ]/g, (character) => `\\${character}`);
 }

@@ -31,6 +31,8 @@ export interface Column {
   readonly type: number;
   /** The type as SQL takes it in a cast. */
   readonly sql: string;
+  /** `COLLATE …` where the column's is not its type's, else empty: an expression on the column may depend on it. */
+  readonly collate: string;
   readonly modifier: number;
   readonly notNull: boolean;
   readonly default: string | null;
@@ -121,7 +123,10 @@ const TABLES_SQL = `
 
 const COLUMNS_SQL = `
   SELECT ${ID('c', 'n')} AS id, a.attname AS name, a.atttypid::pg_catalog.int8::pg_catalog.float8 AS type,
-         pg_catalog.format_type(a.atttypid, a.atttypmod) AS sql, a.atttypmod AS modifier, a.attnotnull AS "notNull",
+         pg_catalog.format_type(a.atttypid, a.atttypmod) AS sql, COALESCE((SELECT pg_catalog.format(' COLLATE %I.%I', cn.nspname, co.collname) FROM pg_catalog.pg_collation co
+           JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace JOIN pg_catalog.pg_type ty ON ty.oid = a.atttypid
+           WHERE co.oid = a.attcollation AND a.attcollation <> ty.typcollation), '') AS collate,
+         a.atttypmod AS modifier, a.attnotnull AS "notNull",
          CASE WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(ad.adbin, ad.adrelid) END AS default,
          CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(ad.adbin, ad.adrelid) END AS generated,
          a.attidentity <> '' OR COALESCE(pg_catalog.starts_with(pg_catalog.pg_get_expr(ad.adbin, ad.adrelid), 'nextval('), false) AS counts,

@@ -148,9 +148,9 @@ function refusalOf(
   const why = messageOf(error);
   const columns = columnsOf(error, given.table);
   const unique = isSqlstate(error, SQLSTATE.uniqueViolation, SQLSTATE.exclusionViolation);
+  // Another row of the same owner has the same name in these.
   const bound = (name: string): boolean =>
-    given.filling.owners.classOf(given.table.id, name) !== undefined &&
-    !given.table.columns.some((one) => one.name === name && one.counts);
+    given.drafted.values.has(name) && given.filling.owners.classOf(given.table.id, name) !== undefined;
   const full = unique && columns.length > 0 && columns.every(bound);
   const state = sqlstateOf(error) ?? '';
   return { why, full, byTrigger: !/^(22|23)/.test(state), error, columns };

@@ -118,7 +118,8 @@ const GRANTS: readonly Part[] = [
     word: `'SCHEMA'`,
     name: `pg_catalog.quote_ident(n.nspname)`,
     oid: 'n.oid',
-    acl: 'n.nspacl',
+    // A new database's public has grants of its own; a schema somebody made may have none.
+    acl: `COALESCE(n.nspacl, CASE n.nspname WHEN 'public' THEN pg_catalog.acldefault('n', n.nspowner) END)`,
     owner: 'n.nspowner',
     from: `FROM pg_catalog.pg_namespace n WHERE ${changed('pg_namespace', 'n.oid', 'n.nspacl')}`,
   }),
