@@ -32,13 +32,18 @@ export async function planFixes(
   options: FixOptions,
 ): Promise<Plan> {
   const severities = options.severities ?? fixDefaults.severities;
-  const findings = traps.findings.filter(
-    ({ accepted, severity }) => accepted === undefined && severities.includes(severity),
-  );
+  const findings = traps.findings
+    .filter(({ accepted, severity }) => accepted === undefined && severities.includes(severity))
+    .toSorted((a, b) => Number(rewrites(b)) - Number(rewrites(a)));
   const sorted = sort(findings, await partitionNames(url));
   const tried = await plannable({ url, options, ...sorted }, sorted.structural);
   const beside = [...sorted.beside, ...tried.beside];
   return { ...tried.plan, notes: [...tried.plan.notes, ...beside.map(note)] };
+}
+
+// A function made anew has the settings it is made with: what other mends give it must come after.
+function rewrites({ mend }: Finding): boolean {
+  return mend.some((statement) => statement.startsWith('CREATE OR REPLACE '));
 }
 
 /** A mend that is in no plan. */

@@ -19,7 +19,7 @@ const AN_ADMIN = `EXISTS (SELECT FROM admins a WHERE a.org = projects.org AND a.
 fixtures('isolation', [
   {
     code: 'HT101',
-    fires: `CREATE TABLE open_to_all (id int PRIMARY KEY, tenant_id text); GRANT SELECT ON open_to_all TO {app}`,
+    fires: `CREATE TABLE open_to_all (id int PRIMARY KEY, tenant_id uuid); GRANT SELECT ON open_to_all TO {app}`,
     near: `${guarded('t', 'n int')} CREATE TABLE internal (tenant_id text)`,
     subject: 'table {fx}.open_to_all',
     severity: 'error',
@@ -229,7 +229,7 @@ fixtures('isolation', [
   {
     code: 'HT112',
     fires: `${MEMBERS} ALTER TABLE projects ENABLE ROW LEVEL SECURITY; CREATE POLICY mine ON projects USING (${A_MEMBER});
-      GRANT SELECT, INSERT ON members TO {app}`,
+      GRANT SELECT ON members TO {app}; GRANT INSERT ON members TO PUBLIC`,
     near: `${MEMBERS} ALTER TABLE projects ENABLE ROW LEVEL SECURITY; CREATE POLICY mine ON projects USING (${A_MEMBER});
       GRANT SELECT ON members TO {app}`,
     subject: 'table {fx}.members',
