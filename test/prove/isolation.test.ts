@@ -177,6 +177,15 @@ test('without anything to go by, or without a role, nothing is shown, and that i
   expect(isolationEvidence(await attack(one)).line).toBe(
     'not shown: there is no role that an application works as',
   );
+  const { db: closed } = await stage(
+    db,
+    `
+    ALTER POLICY own ON app.teams USING ((current_setting('app.tenant', true)::json ->> 'tenant') = tenant);
+    REVOKE ALL ON app.notes FROM {app}`,
+  );
+  const blind = isolationEvidence(await attack(closed));
+  expect(blind.verdict).toBe('not shown');
+  expect(blind.line).toMatch(/^not shown: .*, and no session reached even its own owner's rows$/);
 });
 
 test('on a server of its own the roles really log in, and may not become another', async ({ db }) => {

@@ -44,6 +44,8 @@ const MOST_CROSSINGS_A_CELL = 2;
 export class Board {
   readonly crossings: Crossing[] = [];
   readonly told: Told[] = [];
+  /** Some session that worked for an owner read or wrote a row of its own: what it did not reach of others says something. */
+  saw = false;
   #tried = 0;
   readonly #cells = new Map<string, { object: string; attack: Attack; outcome: Outcome; tried: number }>();
   readonly #objects: readonly string[];

@@ -25,17 +25,19 @@ export function isolationEvidence(isolation: Isolation): Evidence {
   };
 }
 
-function verdictOf({ cells, tried }: Isolation): Verdict {
+function verdictOf({ cells, tried, saw }: Isolation): Verdict {
   if (cells.some((cell) => cell.outcome === 'crossed')) return 'broken';
-  return tried === 0 ? 'not shown' : 'held';
+  return tried === 0 || !saw ? 'not shown' : 'held';
 }
 
-function lineOf({ cells, tried, roles, objects, boundaries, empty }: Isolation): string {
+function lineOf({ cells, tried, roles, objects, boundaries, empty, saw }: Isolation): string {
   if (boundaries.length === 0) return 'not shown: nothing says whose the rows are';
   if (roles.length === 0) return 'not shown: there is no role that an application works as';
   if (tried === 0) return 'not shown: no rows could be made for two owners';
   const by = `${tried.toLocaleString('en')} attacks by ${roles.length} ${roles.length === 1 ? 'role' : 'roles'} on ${objects.length} objects`;
   const crossed = cells.filter((cell) => cell.outcome === 'crossed');
+  if (crossed.length === 0 && !saw)
+    return `not shown: ${by}, and no session reached even its own owner's rows`;
   const beside = empty.length === 0 ? '' : `; nothing shown on ${empty.length} tables without rows`;
   if (crossed.length === 0) return `${by}: none crossed${beside}`;
   const names = [...new Set(crossed.map((cell) => cell.object))];

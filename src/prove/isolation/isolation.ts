@@ -98,6 +98,7 @@ async function attackCopy({
     empty: population.empty,
     left: copy.left,
     notes: population.notes,
+    saw: board.saw,
     tried: board.attempts,
     versionNumber: copy.versionNumber,
   };

@@ -78,6 +78,8 @@ export interface Isolation {
   /** What the copy lacks. */
   readonly left: readonly Left[];
   readonly notes: Population['notes'];
+  /** Some session reached rows of the owner it worked for; false: that it reached no other's says nothing. */
+  readonly saw: boolean;
   /** How many attempts were made. */
   readonly tried: number;
   /** Version of the target, as `server_version_num`. */

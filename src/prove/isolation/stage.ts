@@ -115,6 +115,9 @@ export interface Try {
   readonly fresh?: boolean;
 }
 
+/** Attacks that, where they succeed, show that the session reached rows at all. */
+const WRITES = new Set<Attack>(['side effect', 'call', 'update', 'delete', 'insert']);
+
 const REFUSED: Seen = {
   error: { code: '42501', message: 'permission denied', detail: '' },
   results: [],
@@ -131,6 +134,12 @@ export async function attempt(stage: Stage, one: Try): Promise<Seen> {
   const seen = await session.attempt(one.settings, one.statements);
   const rightless = one.crew.rightless.has(one.object) && one.attack !== 'SET ROLE';
   if (rightless && seen.error?.code === '42501') one.crew.refused.add(refusal);
+  if (
+    WRITES.has(one.attack) &&
+    one.state.startsWith('setting of') &&
+    seen.results.some(({ count }) => count > 0)
+  )
+    stage.board.saw = true;
   if (stage.board.knows(one.object, one.attack, one.crew.role)) return seen;
   const said = await one.judge(seen);
   if (said !== undefined) {

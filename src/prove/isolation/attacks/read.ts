@@ -70,14 +70,20 @@ async function readAs(look: Look, viewer: World): Promise<void> {
 
 /** Attacks by an owner who does not see its own rows show less: that is said. */
 function tellOfBlindness({ stage, crew, target }: Look, by: { seen: Seen; viewer: World }): void {
-  const own = stage.witness.rowsOf(target.root, by.viewer).length;
+  const own = ['v', 'm'].includes(target.kind) || stage.witness.rowsOf(target.root, by.viewer).length > 0;
   const rows = by.seen.results[0]?.rows.length ?? 0;
-  if (own === 0 || rows > 0 || by.seen.error !== undefined || target.partition) return;
+  if (own && rows > 0) stage.board.saw = true;
+  if (!own || rows > 0 || target.partition || by.seen.error?.code === '42501') return;
+  const failed = by.seen.error;
+  if (failed === undefined && target.kind === 'v') return;
   stage.board.say({
     subject: label(target),
-    severity: 'info',
-    what: `${crew.role} may read it, and sees not even an owner's own rows: what was tried through it shows less.`,
-    fix: 'Nothing, where no policy is meant to let it in; else name the other settings a session carries.',
+    severity: failed === undefined ? 'info' : 'warning',
+    what:
+      failed === undefined
+        ? `${crew.role} may read it, and sees not even an owner's own rows: what was tried through it shows less.`
+        : `reading it with an owner's setting fails, so nothing is shown of it: ${failed.message}.`,
+    fix: 'Nothing, where no policy is meant to let it in; else name the setting a session carries, and its form.',
   });
 }
 
