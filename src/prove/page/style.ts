@@ -38,7 +38,8 @@ table{border-collapse:collapse;width:100%}
 caption{text-align:left;font-weight:650;padding:0 0 .4rem}
 th,td{padding:.4rem .65rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
 thead th{border-bottom:2px solid var(--line);color:var(--soft);font-weight:600;font-size:.85rem}
-td{unicode-bidi:isolate;overflow-wrap:break-word}
+th,td{unicode-bidi:isolate;overflow-wrap:break-word}
+.matrix th{overflow-wrap:anywhere}
 .b{overflow-wrap:anywhere}
 .s{white-space:pre-line}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
