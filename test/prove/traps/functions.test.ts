@@ -241,8 +241,11 @@ fixtures('functions', [
         FOR r IN SELECT * FROM {fx}.t LOOP
           IF r.n IS DISTINCT FROM r.n AND extract(day FROM r.created_at) > 1 THEN RETURN 1; END IF;
         END LOOP;
+        EXECUTE 'SELECT $1' USING r.n;
         RETURN 0;
-      END$$`,
+      END$$;
+      CREATE FUNCTION guarded() RETURNS void LANGUAGE plpgsql AS $$
+      BEGIN IF to_regclass('{fx}.outputs') IS NOT NULL THEN DELETE FROM {fx}.outputs; END IF; END$$`,
     subject: 'function {fx}.archive()',
     advised: true,
     fails: { sql: 'SELECT {fx}.archive()', with: 'relation "{fx}.outputs" does not exist' },

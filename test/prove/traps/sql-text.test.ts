@@ -27,9 +27,10 @@ test('relations are told from variables, columns and functions', () => {
     { schema: 'Live', name: 'Outputs' },
     { name: 'b' },
   ]);
-  expect(relationsNamed('DELETE FROM a.b USING c.d; UPDATE ONLY e.f SET x = 1; TRUNCATE TABLE g.h')).toEqual([
+  expect(
+    relationsNamed('DELETE FROM a.b; EXECUTE x USING r.id; UPDATE ONLY e.f SET x = 1; TRUNCATE TABLE g.h'),
+  ).toEqual([
     { schema: 'a', name: 'b' },
-    { schema: 'c', name: 'd' },
     { schema: 'e', name: 'f' },
     { schema: 'g', name: 'h' },
   ]);

@@ -30,7 +30,7 @@ const NAME = String.raw`(?:"(?:[^"]|"")+"|[a-z_\u0080-\uffff][\w$\u0080-\uffff]*
 const QUALIFIED = String.raw`(${NAME})(?:\s*\.\s*(${NAME}))?`;
 // ONLY stands between the keyword and the name. After FROM and JOIN, what opens brackets is a function.
 const RELATION = new RegExp(
-  String.raw`\b(?:(?:insert\s+into|merge\s+into|update|table|truncate)\s+(?:only\s+|table\s+|if\s+(?:not\s+)?exists\s+)*${QUALIFIED}|(?:from|join|using)\s+(?:only\s+)?${QUALIFIED}(?![\w$"]|\s*[.(]))`,
+  String.raw`\b(?:(?:insert\s+into|merge\s+into|update|table|truncate)\s+(?:only\s+|table\s+|if\s+(?:not\s+)?exists\s+)*${QUALIFIED}|(?:from|join)\s+(?:only\s+)?${QUALIFIED}(?![\w$"]|\s*[.(]))`,
   'gi',
 );
 // FROM that names no relation.

@@ -3,11 +3,7 @@ import type { Draft, TrapCheck } from '../check.ts';
 import { routines, routineSubject } from '../facts/functions.ts';
 
 const NAME = String.raw`((?:"[^"]+"|[a-z_]\w*)(?:\.(?:"[^"]+"|[a-z_]\w*))?)`;
-// SELECT count(*) INTO used FROM t …; IF used >= 100 …; INSERT INTO t, in this order and on the same table.
-const COUNTED = new RegExp(
-  String.raw`\bselect\s+[^;]*?\b(?:count|sum)\s*\([^;]*?\bfrom\s+${NAME}([^;]*);[\s\S]*?\bif\b[\s\S]*?[<>]=?[\s\S]*?\binsert\s+into\s+\1\b`,
-  'i',
-);
+const COUNT = new RegExp(String.raw`\bselect\b[^;]*?\b(?:count|sum)\s*\([^;]*?\bfrom\s+${NAME}[^;]*;`, 'gi');
 const HELD = /\bfor\s+(?:no\s+key\s+)?update\b|\block\s+table\b|\bpg_(?:try_)?advisory_(?:xact_)?lock/i;
 
 export const countedThenInserted: TrapCheck = {
@@ -19,7 +15,7 @@ export const countedThenInserted: TrapCheck = {
   find: async ({ facts }) => {
     const { all } = await facts(routines);
     return all.flatMap((routine): Draft | readonly Draft[] => {
-      const table = routine.language === 'plpgsql' ? COUNTED.exec(routine.code)?.[1] : undefined;
+      const table = routine.language === 'plpgsql' ? counted(routine.code) : undefined;
       if (table === undefined || HELD.test(routine.code)) return [];
       return {
         subject: routineSubject(routine),
@@ -39,6 +35,22 @@ export const countedThenInserted: TrapCheck = {
     mend: 'One row that holds the sum, and one conditional statement: `INSERT … ON CONFLICT DO UPDATE SET used = quota.used + 1 WHERE quota.used + 1 <= 100`.',
   },
 };
+
+/** The table that is counted, then compared, then inserted into, in this order. */
+function counted(code: string): string | undefined {
+  return [...code.matchAll(COUNT)].find((match) => {
+    const rest = code.slice(match.index + match[0].length).toLowerCase();
+    const inserted = rest.search(
+      new RegExp(String.raw`\binsert\s+into\s+${escaped(match[1] ?? '')}(?![\w.$])`),
+    );
+    const between = rest.slice(0, Math.max(inserted, 0));
+    return /\bif\b/.test(between) && /[<>]/.test(between);
+  })?.[1];
+}
+
+function escaped(name: string): string {
+  return name.toLowerCase().replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+}
 
 const COUNTER =
   /\bupdate\s+[^;]*?\bset\s+[^;]*?\b(\w*(?:fail|attempt)\w*)\s*=\s*(?:coalesce\s*\(\s*)?(?:\w+\.)?\1\b[^;]*;/i;

@@ -35,6 +35,8 @@ export const uniqueReveals: TrapCheck = {
     return found.tables.flatMap((table) => {
       const whose = table.parent === null ? owned.of(table)?.column : undefined;
       if (whose === undefined || holders(table.oid, 'insert', 'update').length === 0) return [];
+      // The owners themselves: a name that only one of them may have is usually meant.
+      const isRoot = keys.of(table.oid).some(({ kind, columns }) => kind === 'p' && columns.join() === whose);
       const excluding = keys
         .of(table.oid)
         .filter(({ kind, columns, inherited }) => kind === 'x' && !inherited && !columns.includes(whose));
@@ -50,7 +52,7 @@ export const uniqueReveals: TrapCheck = {
           effect: `Who inserts a value of another owner's row is told so: duplicate key value violates unique constraint "${index.name}"; ON CONFLICT DO NOTHING silently inserts nothing.`,
           mend: rekeyed(table, index, { whose, keys: keys.pointingAt(table.oid) }),
           advice: `Put ${whose} first in the key. Foreign keys that use it need ${whose} too; a key that is meant to span owners is declared so (spanning).`,
-          ...(kind === 'number' || !guarded ? { severity: 'info' as const } : {}),
+          ...(kind === 'number' || !guarded || isRoot ? { severity: 'info' as const } : {}),
         };
       });
       return [...unique, ...excluding.map((key) => exclusion(key, { table, whose }))];
