@@ -116,7 +116,7 @@ fixtures('indexes', [
     code: 'HT705',
     name: 'gin',
     fires: `${TENANTS} CREATE INDEX metas ON t USING gin (meta)`,
-    near: `${TENANTS} CREATE INDEX ids ON t (id); CREATE INDEX mails ON t (tenant_id, mail); CREATE UNIQUE INDEX prices ON t (tenant_id, price);
+    near: `${TENANTS} CREATE INDEX ids ON t (id); CREATE INDEX mails ON t (tenant_id, mail); CREATE UNIQUE INDEX prices ON t (tenant_id, price); ALTER TABLE t ADD EXCLUDE USING gist (box(point(0, 0), point(id, id)) WITH &&);
       CREATE TABLE seen (tenant_id text, meta jsonb, mail text, price numeric); ALTER TABLE seen ENABLE ROW LEVEL SECURITY; GRANT SELECT ON seen TO {app};
       CREATE POLICY p ON seen USING (true); CREATE INDEX seen_metas ON seen USING gin (meta); CREATE INDEX seen_prices ON seen (price); CREATE INDEX seen_mails ON seen (lower(mail))`,
     subject: 'index metas on {fx}.t',

@@ -34,7 +34,10 @@ fixtures('partitions', [
     name: 'last',
     fires: TABLE + months(-1, 0),
     near: `CREATE TABLE t (id bigint, at date NOT NULL) PARTITION BY RANGE (at);
-      CREATE TABLE t_all PARTITION OF t FOR VALUES FROM ('2020-01-01') TO (MAXVALUE);`,
+      CREATE TABLE t_old PARTITION OF t FOR VALUES FROM ('0044-03-15 BC') TO ('0099-01-01');
+      CREATE TABLE t_mid PARTITION OF t FOR VALUES FROM ('0099-01-01') TO ('2020-01-01');
+      CREATE TABLE t_all PARTITION OF t FOR VALUES FROM ('2020-01-01') TO ('12020-01-01');
+      CREATE TABLE u (at timestamptz NOT NULL) PARTITION BY RANGE (at); CREATE TABLE u_1 PARTITION OF u FOR VALUES FROM (MINVALUE) TO (MAXVALUE);`,
     subject: 'table {fx}.t',
     severity: 'warning',
   },

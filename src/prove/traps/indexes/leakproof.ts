@@ -116,7 +116,14 @@ async function unusable({ facts, query }: TrapContext): Promise<readonly Suspect
     const index = all.get(key.index);
     const table = byOid(index?.relation ?? 0);
     const role = table === undefined ? undefined : reader(table);
-    if (index === undefined || table === undefined || role === undefined || index.parent !== null) return [];
+    if (
+      index === undefined ||
+      table === undefined ||
+      role === undefined ||
+      index.parent !== null ||
+      index.constraint !== null
+    )
+      return [];
     return isDead(key) ? [{ table, index, key, role, above: above.get(table.oid) }] : [];
   });
 }
@@ -190,7 +197,7 @@ function dead({ table, index, key, role, above }: Suspect, plan: string | undefi
   const name = index.columns[key.at - 1] ?? keysOf(index)[key.at - 1] ?? 'its key';
   const why =
     key.leaking.length > 0
-      ? `${key.leaking.join(', ')}() is not leakproof`
+      ? `${key.leaking.map((one) => `${one}()`).join(', ')} ${key.leaking.length === 1 ? 'is' : 'are'} not leakproof`
       : `no operator of ${key.class} is leakproof`;
   const pattern = key.class.endsWith('_pattern_ops') && key.leakproof && key.leaking.length === 0;
   const seen = plan === undefined ? '' : ` EXPLAIN as ${role} shows ${plan}.`;

@@ -34,6 +34,9 @@ export const partitionsRunOut: TrapCheck = {
   },
 };
 
+/** Two months: what runs for years is not about to end. */
+const SOON_MS = 62 * 86_400_000;
+
 function runsOut(of: Ranged, all: Relations, nowMs: number): readonly Draft[] {
   const { table, parts } = of;
   const covering = parts.find(({ fromMs, toMs }) => fromMs <= nowMs && nowMs < toMs);
@@ -56,7 +59,7 @@ function runsOut(of: Ranged, all: Relations, nowMs: number): readonly Draft[] {
     ];
   }
   const nextMs = furthest(parts, covering.toMs);
-  if (nextMs > covering.toMs || nextMs === Infinity) return [];
+  if (nextMs > covering.toMs || nextMs - nowMs > SOON_MS) return [];
   return [
     {
       subject: relationSubject(table),

@@ -83,9 +83,17 @@ function endsOf(bounds: string): { fromMs: number; toMs: number } {
   return { fromMs: instant(from, -Infinity), toMs: instant(to, Infinity) };
 }
 
+const INSTANT = /^'(\d+)-(\d\d)-(\d\d)(?: (\d\d):(\d\d):(\d\d)(?:\.\d+)?)?(?:\+00)?( BC)?'$/;
+
 function instant(text: string, open: number): number {
-  const [, day, time = '00:00:00'] = /^'(\d{4,6}-\d\d-\d\d)(?: (\d\d:\d\d:\d\d(?:\.\d+)?))?/.exec(text) ?? [];
-  return day === undefined ? open : Date.parse(`${day}T${time}Z`);
+  const found = INSTANT.exec(text);
+  if (found === null) return open;
+  const [, year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = found.map(Number);
+  const at = new Date(0);
+  // Date.UTC takes years below 100 for those of the last century.
+  at.setUTCFullYear(found[7] === undefined ? year : 1 - year, month - 1, day);
+  at.setUTCHours(hour || 0, minute || 0, second || 0);
+  return Number.isNaN(at.getTime()) ? open : at.getTime();
 }
 
 /** An instant as a bound of the table's type, in UTC. */
