@@ -163,6 +163,7 @@ test('what cannot be made again, or must not be, is said', { timeout: TIMEOUT_MS
     const said = copy.left.map(({ subject, why }) => `${subject}: ${why}`);
     expect(said.filter((line) => !line.startsWith('view public.hashed,'))).toEqual([
       'foreign table public.outside: it is an ordinary table in the copy, so that nothing done there reaches another server or a file',
+      'extension file_fdw: a copy has no way out of itself',
       'foreign server files: a copy has no way out of itself',
       'large objects: there are 2; in the copy one stands for all with the same owner and grants',
       'setting app.signing_key: its name says that it is a secret: the copy has a made-up value',

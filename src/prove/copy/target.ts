@@ -27,6 +27,8 @@ export interface Target {
   readonly structure: Reading;
   /** Grants on the database itself, with `$database` for its quoted name. */
   readonly grants: readonly Statement[];
+  /** Grants on settings: they belong to the whole server. */
+  readonly settingGrants: readonly Statement[];
   readonly left: readonly Left[];
 }
 
@@ -71,12 +73,19 @@ export async function readTarget(url: string): Promise<Target> {
     const database = await readDatabase(query);
     const roles = await readRoles(query);
     const structure = await readStructure(query);
-    const grants = [
-      ...(await query<Statement>(GRANTS_SQL)),
-      ...(await query<Statement>(PARAMETER_GRANTS_SQL)),
-    ];
+    const grants = await query<Statement>(GRANTS_SQL);
+    const settingGrants = await query<Statement>(PARAMETER_GRANTS_SQL);
     await client.query('ROLLBACK');
-    return { versionNumber, database, roles, settings, structure, grants, left: structure.left };
+    return {
+      versionNumber,
+      database,
+      roles,
+      settings,
+      structure,
+      grants,
+      settingGrants,
+      left: structure.left,
+    };
   });
 }
 

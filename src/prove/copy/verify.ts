@@ -2,6 +2,7 @@
 import type { Pool } from 'pg';
 import { catalogueDump, compare, type StructureDifference } from '../../build/index.ts';
 import type { Left } from './copy.ts';
+import { OUTWARD } from './structure/index.ts';
 
 /**
  * Compares the structures of two databases.
@@ -19,6 +20,8 @@ export async function verify(target: Pool, copy: Pool): Promise<readonly Left[]>
 
 /** What leads out of a database is not in its copy, as is told of each; a foreign table is an ordinary one there. */
 function isOutside({ object }: StructureDifference, foreign: ReadonlySet<string>): boolean {
+  const [, extension] = /^extension (.*)$/.exec(object) ?? [];
+  if (extension !== undefined) return OUTWARD.includes(extension);
   return /^(foreign table|server|foreign-data wrapper) /.test(object) || foreign.has(object);
 }
 

@@ -95,10 +95,8 @@ function databaseRights({ target, place }: Filling): { subject: string; sql: str
     subject: 'owner of the database',
     sql: `ALTER DATABASE ${name} OWNER TO ${ident(target.database.owner)}`,
   };
-  return [
-    owner,
-    ...target.grants.map((one) => ({ ...one, sql: one.sql.replaceAll('$database', () => name) })),
-  ];
+  const grants = target.grants.map((one) => ({ ...one, sql: one.sql.replaceAll('$database', () => name) }));
+  return [owner, ...grants, ...(place.password === undefined ? [] : target.settingGrants)];
 }
 
 async function differences(url: string, copy: Pool): Promise<readonly Left[]> {

@@ -8,6 +8,24 @@ export interface Part {
   readonly sql: string;
 }
 
+/** Extensions that reach other servers, files or programs, or run by themselves: a copy has none of them. */
+export const OUTWARD: readonly string[] = [
+  'dblink',
+  'postgres_fdw',
+  'file_fdw',
+  'mysql_fdw',
+  'oracle_fdw',
+  'tds_fdw',
+  'http',
+  'pg_net',
+  'pg_cron',
+  'aws_s3',
+  'aws_lambda',
+  'plsh',
+];
+
+export const OUTWARD_SQL = OUTWARD.map((name) => `'${name}'`).join(', ');
+
 /** Schemas of users; `n` is pg_namespace. */
 export const USER_SCHEMA = `n.nspname NOT IN ('pg_catalog', 'information_schema')
     AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp\\_%'`;

@@ -2,7 +2,7 @@
 import type { CatalogueQuery } from '../../../define/trait.ts';
 import type { Left } from '../copy.ts';
 import { ACTING_PARTS, CODE_PARTS, EVENT_PARTS } from './code.ts';
-import type { Part } from './names.ts';
+import { OUTWARD_SQL, type Part } from './names.ts';
 import { RELATION_PARTS } from './relations.ts';
 import { RIGHT_PARTS } from './rights.ts';
 import { DOMAIN_CONSTRAINTS, TYPE_PARTS } from './types.ts';
@@ -29,11 +29,14 @@ const PARTS: readonly Part[] = [
   ...EVENT_PARTS,
 ];
 
-/** What a copy never has, and why: `kind`, `name`. */
+/** What a copy never has, and why. */
 const NOT_COPIED_SQL = `
   SELECT 'foreign table ' || n.nspname || '.' || c.relname AS subject,
          'it is an ordinary table in the copy, so that nothing done there reaches another server or a file' AS why
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'f'
+  UNION ALL
+  SELECT 'extension ' || e.extname, 'a copy has no way out of itself' FROM pg_catalog.pg_extension e
+  WHERE e.extname IN (${OUTWARD_SQL})
   UNION ALL
   SELECT 'foreign server ' || s.srvname, 'a copy has no way out of itself' FROM pg_catalog.pg_foreign_server s
   UNION ALL

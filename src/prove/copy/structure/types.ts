@@ -1,5 +1,5 @@
 // Schemas, extensions, types and what is made of them.
-import { IN_SCHEMA, USER_SCHEMA, named, ownObject, type Part } from './names.ts';
+import { IN_SCHEMA, OUTWARD_SQL, USER_SCHEMA, named, ownObject, type Part } from './names.ts';
 
 const SCHEMAS: Part = {
   of: 'schemas',
@@ -18,7 +18,8 @@ const EXTENSIONS: Part = {
   sql: `
   SELECT 'extension ' || e.extname AS subject,
          pg_catalog.format('CREATE EXTENSION IF NOT EXISTS %I SCHEMA %I', e.extname, n.nspname) AS sql
-  FROM pg_catalog.pg_extension e ${IN_SCHEMA('e.extnamespace')} ORDER BY e.oid`,
+  FROM pg_catalog.pg_extension e ${IN_SCHEMA('e.extnamespace')}
+  WHERE e.extname NOT IN (${OUTWARD_SQL}) ORDER BY e.oid`,
 };
 
 // The locale's column has another name in 15, 16 and from 17 on.
