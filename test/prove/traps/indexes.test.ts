@@ -1,5 +1,6 @@
 // HT7xx on a real server: what fires, what does not, and that the mends mend.
 import { expect } from 'vitest';
+import { findTraps } from '../../../src/prove/traps/index.ts';
 import { armsOf, keysOf } from '../../../src/prove/traps/indexes/parts.ts';
 import { test } from '../../cluster/index.ts';
 import { fixtures } from './fixtures.ts';
@@ -295,4 +296,24 @@ test('keys and predicates are taken apart where no bracket and no quote holds th
   ]);
   expect(armsOf('(deleted_at IS NULL)')).toEqual(['deleted_at IS NULL']);
   expect(armsOf('is_active')).toEqual(['is_active']);
+});
+
+test('what a failed concurrent build leaves is found; the mend fails on the same rows and works without them', async ({
+  db,
+}) => {
+  const other = await db.another();
+  await other.query('CREATE TABLE t (n int); INSERT INTO t VALUES (1), (1)');
+  const build = 'CREATE UNIQUE INDEX CONCURRENTLY once ON t (n)';
+  await expect(other.query(build)).rejects.toThrow('could not create unique index "once"');
+  await other.query(build.replace('CONCURRENTLY', 'CONCURRENTLY IF NOT EXISTS'));
+  const look = async (): Promise<readonly (readonly string[])[]> =>
+    (await findTraps({ url: other.url, boundaries: [], only: ['HT704'], now: new Date() })).findings.map(
+      ({ mend }) => mend,
+    );
+  const [[drop = '', make = ''] = []] = await look();
+  await other.query(drop);
+  await expect(other.query(make)).rejects.toThrow('could not create unique index "once"');
+  await other.query('DELETE FROM t');
+  for (const statement of [drop, make]) await other.query(statement);
+  expect(await look()).toEqual([]);
 });

@@ -1,4 +1,7 @@
 // HT5xx on a real server: what fires, what does not, and that the mends mend.
+import { expect } from 'vitest';
+import { findTraps } from '../../../src/prove/traps/index.ts';
+import { test } from '../../cluster/index.ts';
 import { fixtures } from './fixtures.ts';
 
 /** Months from the running one on, in UTC, as partitions of `t`; `shift` moves every bound. */
@@ -240,3 +243,30 @@ fixtures('partitions', [
     },
   },
 ]);
+
+test('a concurrent detach that is cut off is found, and FINALIZE ends it', async ({ db }) => {
+  const other = await db.another();
+  await other.query(`${TABLE} ${HAND('t_2024_01', '2024-01-01', '2024-02-01')}`);
+  const reader = await other.pool.connect();
+  const cut = await other.pool.connect();
+  try {
+    await reader.query('BEGIN; SELECT count(*) FROM t');
+    await cut.query("SET statement_timeout = '200ms'");
+    await expect(cut.query('ALTER TABLE t DETACH PARTITION t_2024_01 CONCURRENTLY')).rejects.toThrow(
+      'canceling statement due to statement timeout',
+    );
+  } finally {
+    await cut.query('RESET ALL');
+    await reader.query('ROLLBACK');
+    cut.release();
+    reader.release();
+  }
+  const look = async (): Promise<readonly (readonly string[])[]> =>
+    (await findTraps({ url: other.url, boundaries: [], only: ['HT506'], now: new Date() })).findings.map(
+      ({ mend }) => mend,
+    );
+  const [mend] = await look();
+  expect(mend).toEqual(['ALTER TABLE "public"."t" DETACH PARTITION "public"."t_2024_01" FINALIZE']);
+  await other.query(mend?.[0] ?? '');
+  expect(await look()).toEqual([]);
+});
