@@ -117,10 +117,12 @@ function targetsOf(routine: Routine, made: ReadonlySet<string>): readonly string
   const parents = texts(routine.body).flatMap((text) =>
     [...text.matchAll(PARTITION_OF)].map(([, name = '']) => written(name)),
   );
-  return [...qualified.filter((name) => declares(code, name)), ...targets, ...parents].filter((name) => {
-    const last = name.split('.').at(-1)?.replaceAll('"', '') ?? '';
-    return !made.has(last) && !own.has(last) && !/^(new|old)\./.test(name);
-  });
+  return [...[...new Set(qualified)].filter((name) => declares(code, name)), ...targets, ...parents].filter(
+    (name) => {
+      const last = name.split('.').at(-1)?.replaceAll('"', '') ?? '';
+      return !made.has(last) && !own.has(last) && !/^(new|old)\./.test(name);
+    },
+  );
 }
 
 // `FROM r.items` may be a field of a record: only what is surely a schema counts, a name no DECLARE or FOR gives.

@@ -132,7 +132,7 @@ export const cipherNotThere: TrapCheck = {
     what: "`gen_salt('argon2id')`, `crypt(pw, '$argon2id$…')` or `encrypt(data, key, 'aes-gcm')`.",
     effect:
       'pgcrypto knows bf, md5, xdes and des for passwords and AES in CBC and ECB: `gen_salt: Unknown salt algorithm`, `Cannot use "aes-gcm": No such cipher algorithm`. Worst, crypt() with an argon2 salt fails open: it answers with a DES hash.',
-    mend: 'Do both in the application.',
+    mend: 'Hash and encrypt in the application; store what comes out, and hold the column to its form with a CHECK.',
   },
 };
 

@@ -155,7 +155,7 @@ export const settingSetForRole: TrapCheck = {
     what: "`ALTER ROLE app SET app.tenant_id = '…'` or `ALTER DATABASE … SET`, often from a test.",
     effect:
       'A new session has the value from the start, and RESET goes back to it. What forgets to set the tenant works as that one.',
-    mend: '`ALTER ROLE app RESET app.tenant_id`.',
+    mend: '`ALTER ROLE app RESET app.tenant_id` (or ALTER DATABASE). Sessions that are open keep the old value.',
   },
 };
 
