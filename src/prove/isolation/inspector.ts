@@ -2,6 +2,7 @@
 import type { PoolClient, QueryArrayResult } from 'pg';
 import { label, type RelationName } from '../../define/model.ts';
 import { ident, literal, qualified } from '../../sql.ts';
+import { calls } from '../boundary/comparisons.ts';
 import type { Row, World } from '../rows/index.ts';
 import { ALIKE, settingsSql, type Settings } from './attacker.ts';
 import type { Target } from './objects.ts';
@@ -13,6 +14,8 @@ export interface Again {
   readonly settings: Settings;
   readonly statements: readonly string[];
   readonly viewer: World | undefined;
+  /** The table that is written to: what can change by that is looked at; absent: every table that is somebody's. */
+  readonly table?: Target;
   /** Statements of the superuser before it, with triggers and foreign keys off. */
   readonly prepare?: readonly string[];
 }
@@ -22,7 +25,7 @@ export interface Again {
  * @returns words for people; undefined when nothing of another owner was changed, removed or added, or the statement failed
  */
 export async function changesToOthers(stage: Stage, again: Again): Promise<string | undefined> {
-  const tables = ownedTables(stage);
+  const tables = again.table === undefined ? ownedTables(stage) : changeable(stage, again.table);
   const reads = tables.map(
     (table) =>
       `SELECT tableoid::pg_catalog.text || ctid::pg_catalog.text, ${table.columns.map((column) => ident(column.name)).join(', ')} FROM ${qualified(table)}`,
@@ -124,6 +127,28 @@ export function ownedTables(stage: Pick<Stage, 'targets' | 'witness'>): readonly
       (one.kind === 'r' || one.kind === 'p') &&
       stage.witness.others(one, undefined).length > 0,
   );
+}
+
+/** What a change of one table may change: itself, what refers to it however far, and what triggers speak of. */
+function changeable(stage: Stage, table: Target): readonly Target[] {
+  const owned = ownedTables(stage);
+  const reached = new Set([label(table)]);
+  for (const name of reached) {
+    for (const one of owned)
+      if (one.references.some((key) => label(key.to) === name)) reached.add(label(one));
+  }
+  const own = stage.targets.filter((one) => reached.has(label(one.root)));
+  if (own.some((one) => one.rules > 0)) return owned;
+  if (own.every((one) => one.triggers === 0)) return owned.filter((one) => reached.has(label(one)));
+  const bodies = stage.routines.filter((one) => one.trigger).map((one) => one.body);
+  // What a trigger says itself is enough only where it builds no statement and calls no function.
+  const deeper = bodies.some(
+    (body) =>
+      /\bEXECUTE\b|\bCALL\b/i.test(body) ||
+      stage.routines.some((one) => !one.trigger && calls(body, one.name)),
+  );
+  if (deeper) return owned;
+  return owned.filter((one) => reached.has(label(one)) || bodies.some((body) => body.includes(one.name)));
 }
 
 const ROLE_SETTINGS_SQL = `

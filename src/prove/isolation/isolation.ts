@@ -13,12 +13,13 @@ import { attackWrites } from './attacks/write.ts';
 import { ATTACKS, Board } from './board.ts';
 import { fillPartitions } from './fill.ts';
 import { readRoutines, readTargets } from './objects.ts';
-import type { Cell, Isolation, IsolationOptions } from './result.ts';
+import type { Cell, Isolation, IsolationOptions, Told } from './result.ts';
 import { reread } from './reread.ts';
 import { withStage, type Stage } from './stage.ts';
 import { tellStanding } from './tell.ts';
 
 const WORLDS = 2;
+const MOST_ROLES = 8;
 
 /**
  * Attacks isolation. The target is only read; the attempts run on a copy of its structure with rows of two owners, each
@@ -61,7 +62,8 @@ async function attackCopy({
   boundaries,
   options,
 }: CopyAttack): Promise<Omit<Isolation, 'said' | 'durationMs'>> {
-  const roles = await presentRoles(copy, [...new Set(boundaries.flatMap((one) => one.roles))]);
+  const present = await presentRoles(copy, [...new Set(boundaries.flatMap((one) => one.roles))]);
+  const roles = present.slice(0, MOST_ROLES);
   const nothing: Population = { worlds: [], empty: [], shared: [], notes: [] };
   const population =
     boundaries.length === 0
@@ -74,6 +76,7 @@ async function attackCopy({
         });
   const objects = await objectsOf(copy);
   const board = new Board(objects);
+  if (present.length > roles.length) board.say(passedOver(present.slice(MOST_ROLES)));
   const checkpoint = (): void => {
     if (options.signal?.aborted === true) throw aborted();
     options.onProgress?.({ proof: 'isolation', doing: 'attacking', done: board.attempts });
@@ -135,6 +138,15 @@ async function objectsOf(copy: Copy): Promise<string[]> {
     ...sequences.map((one) => `sequence ${label(one)}`),
     DATABASE,
   ];
+}
+
+function passedOver(roles: readonly string[]): Told {
+  return {
+    subject: 'roles',
+    severity: 'warning',
+    what: `${MOST_ROLES} roles were tried; not tried were ${roles.join(', ')}.`,
+    fix: 'Name the roles to try; members of one group that hold nothing by themselves need one of them.',
+  };
 }
 
 async function presentRoles(copy: Copy, roles: readonly string[]): Promise<readonly string[]> {

@@ -38,6 +38,8 @@ export interface Target extends RelationName {
   /** Triggers that run also in a session that applies changes (`ENABLE ALWAYS`, `ENABLE REPLICA`). */
   readonly stubborn: readonly { readonly name: string; readonly mode: string }[];
   readonly triggers: number;
+  /** Rules on it but a view's own. */
+  readonly rules: number;
 }
 
 /** A unique or exclusion constraint, or a unique index. */
@@ -73,6 +75,8 @@ export interface Routine {
   readonly path: string | null;
   readonly arguments: readonly { readonly name: string; readonly type: string }[];
   readonly executors: readonly string[];
+  /** Its language lets it do what the role may not, on the server itself. */
+  readonly untrusted: boolean;
   /** Policies let it see rows before they are asked. */
   readonly leakproof: boolean;
 }
@@ -121,7 +125,8 @@ const TARGETS_SQL = `
           SELECT oid::pg_catalog.int8::pg_catalog.float8 FROM used WHERE used.oid <> c.oid) AS bases,
     coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object('name', t.tgname, 'mode', t.tgenabled))
      FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('A', 'R')), '[]') AS stubborn,
-    (SELECT count(*)::pg_catalog.int4 FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) AS triggers
+    (SELECT count(*)::pg_catalog.int4 FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) AS triggers,
+    (SELECT count(*)::pg_catalog.int4 FROM pg_catalog.pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_type <> '1') AS rules
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_catalog.pg_class rc ON c.relispartition AND rc.oid = pg_catalog.pg_partition_root(c.oid)
   LEFT JOIN pg_catalog.pg_namespace rn ON rn.oid = rc.relnamespace
@@ -133,7 +138,8 @@ const TARGETS_SQL = `
 const ROUTINES_SQL = `
   SELECT f.oid::pg_catalog.int8::pg_catalog.float8 AS oid, n.nspname::pg_catalog.text AS schema, f.proname::pg_catalog.text AS name,
     f.prokind AS kind, pg_catalog.format('%s.%s(%s)', n.nspname, f.proname, pg_catalog.oidvectortypes(f.proargtypes)) AS signature,
-    f.prosecdef AS definer, f.proleakproof AS leakproof, r.rolname::pg_catalog.text AS owner, r.rolsuper OR r.rolbypassrls AS "ownerPast",
+    f.prosecdef AS definer, f.proleakproof AS leakproof,
+    NOT l.lanpltrusted AND l.lanname <> 'internal' AND l.lanname <> 'sql' AS untrusted, r.rolname::pg_catalog.text AS owner, r.rolsuper OR r.rolbypassrls AS "ownerPast",
     f.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype OR f.prorettype = 'pg_catalog.event_trigger'::pg_catalog.regtype AS trigger,
     coalesce(pg_catalog.pg_get_function_sqlbody(f.oid), f.prosrc) AS body,
     (SELECT pg_catalog.substr(c, 13) FROM pg_catalog.unnest(f.proconfig) c WHERE c LIKE 'search\\_path=%') AS path,
@@ -144,6 +150,7 @@ const ROUTINES_SQL = `
           WHERE pg_catalog.has_function_privilege(x.role, f.oid, 'EXECUTE')
             AND pg_catalog.has_schema_privilege(x.role, n.oid, 'USAGE')) AS executors
   FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace JOIN pg_catalog.pg_roles r ON r.oid = f.proowner
+  JOIN pg_catalog.pg_language l ON l.oid = f.prolang
   WHERE f.prokind IN ('f', 'p') AND ${NOT_SYSTEM}
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
                       AND x.objid = f.oid AND x.deptype = 'e')

@@ -19,7 +19,11 @@ export async function changing(scene: Scene, attack: Attack, statements: readonl
     settings,
     statements,
     judge: (seen) =>
-      changed(scene, { seen, attack, again: { role: crew.role, settings, statements, viewer } }),
+      changed(scene, {
+        seen,
+        attack,
+        again: { role: crew.role, settings, statements, viewer, table: scene.table },
+      }),
   });
 }
 
@@ -40,4 +44,9 @@ export async function changed(
   if (shown !== undefined && target.kind !== 'v') return shown;
   const did = seen.results.some((result) => result.count > 0 || result.command === 'TRUNCATE');
   return did ? changesToOthers(stage, again) : undefined;
+}
+
+/** The table that a write through this relation is sure to stay with; a view's rules and triggers may go anywhere. */
+export function written({ target, table }: Pick<Scene, 'target' | 'table'>): Pick<Again, 'table'> {
+  return target.kind === 'v' ? {} : { table };
 }

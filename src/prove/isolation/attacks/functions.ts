@@ -1,5 +1,6 @@
 // Attacks through functions: called with one's own and another owner's values, and with objects planted in their path.
 import { ident, literal, qualified } from '../../../sql.ts';
+import { calls } from '../../boundary/comparisons.ts';
 import type { World } from '../../rows/index.ts';
 import type { Seen } from '../attacker.ts';
 import { changesToOthers } from '../inspector.ts';
@@ -14,8 +15,13 @@ export function routineLabel(routine: Routine): string {
 
 /** Calls every function that a role may execute, with its own values and with another owner's. */
 export async function attackFunctions(stage: Stage): Promise<void> {
+  const outside = reachingOut(stage.routines);
   for (const routine of stage.routines.filter((one) => !one.trigger)) {
     stage.checkpoint();
+    if (outside.has(routine)) {
+      tellNotCalled(stage, routine);
+      continue;
+    }
     for (const crew of stage.crews) {
       if (!routine.executors.includes(crew.role)) {
         stage.board.tried(routineLabel(routine), 'call');
@@ -24,6 +30,28 @@ export async function attackFunctions(stage: Stage): Promise<void> {
       for (const viewer of stage.viewers) await callAs({ stage, crew, routine }, viewer);
     }
   }
+}
+
+const OUTSIDE =
+  /\bdblink\w*\s*\(|\bhttp(_get|_post|_put|_delete|_patch)?\s*\(|\bnet\.http|\baws_\w+\.|\b(TO|FROM)\s+PROGRAM\b|\bpg_(read|write)_(binary_)?file|\blo_(im|ex)port\b|\bcron\./i;
+
+/** Functions that reach past the database, by themselves or by one that they call: a rollback would not take it back. */
+export function reachingOut(routines: readonly Routine[]): ReadonlySet<Routine> {
+  const found = new Set(routines.filter((one) => one.untrusted || OUTSIDE.test(one.body)));
+  for (const one of found) {
+    for (const other of routines) if (!found.has(other) && calls(other.body, one.name)) found.add(other);
+  }
+  return found;
+}
+
+function tellNotCalled(stage: Stage, routine: Routine): void {
+  if (routine.executors.length === 0) return;
+  stage.board.say({
+    subject: routineLabel(routine),
+    severity: routine.definer ? 'warning' : 'info',
+    what: 'it was not called: it reaches past the database, and no rollback takes that back. Nothing is shown about it.',
+    fix: 'Read it: whom it lets do what, and whether it filters by the setting.',
+  });
 }
 
 /** One function, one role. */

@@ -7,14 +7,15 @@ import type { World } from '../../rows/index.ts';
 import { script, type Seen } from '../attacker.ts';
 import type { Routine, Target } from '../objects.ts';
 import { readable, seenThrough, settingsOf, stateOf, type Crew, type Stage } from '../stage.ts';
-import { argumentsFrom, callSql, routineLabel } from './functions.ts';
+import { argumentsFrom, callSql, reachingOut, routineLabel } from './functions.ts';
 
 /** Plants tables and functions in the path and reads through every policy, view and function that may step on them. */
 export async function attackByPlanting(stage: Stage): Promise<void> {
   for (const crew of stage.crews) {
     const schemas = await makeable(stage, crew.role);
     for (const viewer of stage.viewers) await plantTables({ stage, crew, viewer });
-    for (const routine of stage.routines.filter((one) => one.definer && !one.trigger)) {
+    const outside = reachingOut(stage.routines);
+    for (const routine of stage.routines.filter((one) => one.definer && !one.trigger && !outside.has(one))) {
       stage.checkpoint();
       if (routine.executors.includes(crew.role)) await plantFor({ stage, crew, routine, schemas });
       else stage.board.tried(routineLabel(routine), 'planted object');

@@ -148,6 +148,8 @@ async function prepared({ stage, crew, target }: Look, by: { viewer: World; sele
     state: `${stateOf(by.viewer)}, after ${stateOf(other)}`,
     settings,
     statements: [
+      // PREPARE is not taken back by ROLLBACK: one that failed half-way would stand in the way of all that follow.
+      'DEALLOCATE ALL',
       `PREPARE again AS ${by.select}`,
       'EXECUTE again',
       ...setTo(settingsOf(stage, by.viewer)),

@@ -15,7 +15,7 @@ import {
   whereRow,
   type Stage,
 } from '../stage.ts';
-import { changed, changing } from './changing.ts';
+import { changed, changing, written } from './changing.ts';
 import { attackKeys } from './keys.ts';
 import { given, type Scene } from './scene.ts';
 
@@ -138,7 +138,7 @@ async function blindDelete(scene: Scene): Promise<void> {
   const { stage, crew, target, table, viewer } = scene;
   const settings = settingsOf(stage, viewer);
   const statements = [`DELETE FROM ${qualified(target)}`];
-  const again = { role: crew.role, settings, statements, viewer };
+  const again = { role: crew.role, settings, statements, viewer, ...written(scene) };
   await attempt(stage, {
     object: label(target),
     attack: 'delete',
@@ -250,7 +250,13 @@ async function writeWithout(scene: Scene, statement: string): Promise<void> {
     ['no setting', {}],
     ['empty setting', empty],
   ] as const) {
-    const again = { role: crew.role, settings, statements: [statement], viewer: undefined };
+    const again = {
+      role: crew.role,
+      settings,
+      statements: [statement],
+      viewer: undefined,
+      ...written(scene),
+    };
     await attempt(stage, {
       object: label(target),
       attack,
