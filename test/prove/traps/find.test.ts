@@ -56,7 +56,7 @@ test('codes, names and pages are there once and whole', () => {
     expect(name).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*$/);
     expect(title).not.toMatch(/\.$/);
     expect(traps.join()).toMatch(/^((BX|B[0-4])-\d\d,?)+$/);
-    for (const part of Object.values(page)) expect(part.length).toBeGreaterThan(10);
+    for (const part of Object.values(page)) expect(part.length).toBeGreaterThan(40);
   }
 });
 

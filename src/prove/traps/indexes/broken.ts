@@ -130,7 +130,7 @@ export const partialMissesNull: TrapCheck = {
     what: "`CREATE INDEX … WHERE status <> 'completed'` over a nullable `status`.",
     effect:
       "Rows whose status is NULL are in no such index, and the query `status <> 'completed'` does not find them either. A prepared statement with `status = $1` cannot use it at all.",
-    mend: '`SET NOT NULL`.',
+    mend: 'Fill the rows that have none, then `ALTER TABLE … ALTER COLUMN status SET NOT NULL`; or an index without the condition.',
   },
 };
 

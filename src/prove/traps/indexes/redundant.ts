@@ -245,7 +245,7 @@ export const indexesOutweighRows: TrapCheck = {
     what: 'An index for every query somebody thought of.',
     effect:
       'A table of 200,000 narrow rows with its key, one GIN index, one compound and one covering index has indexes of 123 % of its rows.',
-    mend: 'Measure, and drop what is not read.',
+    mend: 'Look at `idx_scan` of pg_stat_user_indexes over a whole month of work, replicas too, and drop what nothing reads.',
   },
 };
 

@@ -102,7 +102,7 @@ export const tenantNotLeading: TrapCheck = {
     what: '“tenant_id in every compound index”, at any place.',
     effect:
       'A btree narrows from its first key on. With `(created_at, tenant_id)` the policy’s `tenant_id = …` reads the window of every tenant; with no index that begins with the tenant, every query of a small tenant reads the whole table.',
-    mend: '`(tenant_id, created_at)`.',
+    mend: 'An index that begins with the column: `CREATE INDEX CONCURRENTLY ON t (tenant_id, created_at)`.',
   },
 };
 

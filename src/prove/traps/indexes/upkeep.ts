@@ -97,7 +97,7 @@ export const neverAnalyzed: TrapCheck = {
     what: 'A partitioned table that nobody runs ANALYZE on, since autovacuum does that elsewhere.',
     effect:
       'Autovacuum does not analyse partitioned tables, because they hold no rows themselves; `reltuples` stays -1, and statistics over all partitions (distinct values, correlation) are never there.',
-    mend: '`ANALYZE parent`, from a job.',
+    mend: '`ANALYZE parent` as a job of its own, as often as the data changes its shape: autovacuum looks at the partitions alone.',
   },
 };
 

@@ -254,7 +254,7 @@ export const namesake: TrapCheck = {
   page: {
     what: '`message_queue.message_id uuid` points at `agent_messages.id`, while `agent_messages.message_id` is a varchar.',
     effect: '`JOIN … USING (message_id)` fails: `operator does not exist: uuid = character varying`.',
-    mend: 'Rename one of the two.',
+    mend: 'Give the column the name of what it points at (`agent_message_id`), or point at the column whose name it has; `ALTER TABLE … RENAME COLUMN` touches the catalogue alone.',
   },
 };
 

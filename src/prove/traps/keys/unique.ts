@@ -99,7 +99,7 @@ export const uniqueByCase: TrapCheck = {
     });
   },
   page: {
-    what: '`email text UNIQUE`.',
+    what: '`email text UNIQUE` on a table of users: unique letter by letter.',
     effect:
       "'B@x.org' is stored beside 'b@x.org': two accounts of one person, and a login that finds neither or the wrong one.",
     mend: 'Store it in small letters (`CHECK (email = lower(email))`), or a unique index on `lower(email)`. Under row security a stored generated column is the one that an index can serve: `lower()` is not leakproof.',

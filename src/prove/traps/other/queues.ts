@@ -110,8 +110,8 @@ export const ttlWithoutEnd: TrapCheck = {
       ];
     }),
   page: {
-    what: '`ttl integer -- seconds`.',
+    what: '`ttl integer`, in seconds, beside the time a row was made.',
     effect: "`created_at + ttl * interval '1 second' < now()` is computed for every row.",
-    mend: '`expires_at timestamptz`, indexed.',
+    mend: 'Store the end itself: `expires_at timestamptz`, with an index, and compare it with now().',
   },
 };

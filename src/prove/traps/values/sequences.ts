@@ -147,10 +147,10 @@ export const narrowIds: TrapCheck = {
     });
   },
   page: {
-    what: '`id serial PRIMARY KEY`.',
+    what: '`id serial PRIMARY KEY`, the short way to a number, is an integer of four bytes with a sequence beside it.',
     effect:
       'Numbers are used up by failed transactions too. At 2,147,483,647 it is over, and the change to bigint is then a change of the largest table.',
-    mend: '`bigint GENERATED ALWAYS AS IDENTITY`.',
+    mend: '`bigint GENERATED ALWAYS AS IDENTITY` for new tables. A table that is in use gets a second column, filled beside the writers, that takes the place of the first.',
   },
 };
 

@@ -47,7 +47,7 @@ export const timeWithoutZone: TrapCheck = {
     });
   },
   page: {
-    what: '`created_at timestamp DEFAULT now()`.',
+    what: '`created_at timestamp DEFAULT now()`: a time of day without the zone it was read in.',
     effect:
       'The value has no zone: what a session in São Paulo writes, one in UTC reads as three hours earlier.',
     mend: '`timestamptz`. It takes the same eight bytes.',
@@ -86,7 +86,7 @@ export const madeAtMissing: TrapCheck = {
     what: '`created_at timestamptz DEFAULT now()` without NOT NULL.',
     effect:
       'A default is not asked when NULL is written. `created_at < …` is not true for NULL: the row outlives every retention.',
-    mend: '`SET NOT NULL`.',
+    mend: 'Fill the rows that have none, then `ALTER TABLE … ALTER COLUMN created_at SET NOT NULL`; on a big table through a CHECK that is validated first.',
   },
 };
 
@@ -122,7 +122,7 @@ export const changedAtStands: TrapCheck = {
     what: '`updated_at timestamptz DEFAULT now()`, and no trigger.',
     effect:
       'A default is for INSERT: after an UPDATE `updated_at` still is `created_at`, unless every statement of every program sets it.',
-    mend: 'A BEFORE UPDATE trigger that sets it.',
+    mend: 'A BEFORE UPDATE row trigger that sets `NEW.updated_at := now()`; a default works for INSERT alone.',
   },
 };
 

@@ -45,9 +45,9 @@ export const namesDoNotFit: TrapCheck = {
     }));
   },
   page: {
-    what: '`database_name varchar(50)`.',
+    what: '`database_name varchar(50)`, or another column that holds names of PostgreSQL.',
     effect: '`value too long for type character varying(50)`: identifiers go to 63 bytes.',
-    mend: '`text`, or `name`.',
+    mend: '`ALTER TABLE … ALTER COLUMN … TYPE text` (no rewrite), or the type `name`.',
   },
 };
 
@@ -115,9 +115,9 @@ export const wholeMilliseconds: TrapCheck = {
       advice: 'Microseconds as integer, or double precision.',
     })),
   page: {
-    what: '`duration_ms integer`.',
-    effect: '0.4 ms is stored as 0.',
-    mend: 'Microseconds, or `double precision`.',
+    what: '`duration_ms integer`: whole milliseconds of things that take less than one.',
+    effect: '0.4 ms is stored as 0, and an average over fast queries is 0.',
+    mend: 'Store microseconds as bigint, or milliseconds as `double precision`.',
   },
 };
 
@@ -150,7 +150,7 @@ export const hashUnchecked: TrapCheck = {
       }));
   },
   page: {
-    what: '`content_sha256 varchar(64)`.',
+    what: '`content_sha256 varchar(64)`: as long as a hash, and anything else of that length.',
     effect: 'Any text of up to 64 letters is accepted, and nothing ties the hash to what it is of.',
     mend: "`CHECK (content_sha256 ~ '^[0-9a-f]{64}$')`, or a generated column.",
   },
