@@ -1,5 +1,5 @@
 // `holdfast prove`: in a user's project, and on a database that is known by its URL alone.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterAll, describe, expect } from 'vitest';
@@ -104,6 +104,38 @@ describe('with a definition', () => {
       ['2', 'traps'],
     ]);
     expect((await db.query('SELECT FROM holdfast.proof')).length).toBe(2);
+  });
+
+  test('where a trait draws a line between owners, that is attacked; what the definition says is not said again', async ({
+    db: file,
+  }) => {
+    const db = await file.another();
+    const [app, owner] = [file.role('app'), file.role('owner')];
+    writeFileSync(
+      join(user.dir, 'tenants.ts'),
+      `import { integer, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
+import { database } from 'holdfast';
+import { tenancy } from 'holdfast/traits';
+const notes = pgTable(
+  'notes',
+  { tenantId: text('tenant_id').notNull(), id: integer().notNull(), body: text() },
+  (t) => [primaryKey({ columns: [t.tenantId, t.id] })],
+);
+export default database('tenants', {
+  tables: { notes },
+  traits: [tenancy({ column: 'tenant_id', setting: 'app.tenant', roles: { app: '${app}', owner: '${owner}' } })],
+});`,
+    );
+    expect((await run(user, ['apply', 'tenants.ts'], { url: db.url })).code).toBe(0);
+    const ran = await run(user, ['prove', 'tenants.ts', '--json'], { url: db.url });
+    const { proofs } = JSON.parse(ran.out) as Machine;
+    expect(proofs.map(({ evidence }) => evidence.proof)).toEqual(['structure', 'isolation', 'traps']);
+    expect(proofs.slice(0, 2).map(({ evidence }) => evidence.verdict)).toEqual(['held', 'held']);
+    const hinted = await run(user, ['prove', 'tenants.ts', '--column', 'tenant_id'], { url: db.url });
+    expect(hinted.code).toBe(1);
+    expect(hinted.err).toBe(
+      'HF_PROVE_HINT --column\n  the definition says already whose a row is and who must not cross.\n  Leave it out; it is for databases without a definition.\n',
+    );
   });
 
   test('exits with 3 where a promise is broken, and says so the last time too', async ({ db: file }) => {
