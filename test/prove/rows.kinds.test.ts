@@ -67,6 +67,15 @@ const SCHEMAS: Readonly<Record<string, string>> = {
   'triggers that look for rows of the setting': `CREATE TABLE t (id serial PRIMARY KEY, ${OWNED}, note text);
     CREATE FUNCTION own() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN new.tenant_id := current_setting('app.tenant_id')::uuid; RETURN new; END$$;
     CREATE TRIGGER own BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION own()`,
+  'triggers that ask who acts': `CREATE TABLE users (id uuid PRIMARY KEY, ${OWNED}); CREATE TABLE t (id serial PRIMARY KEY, ${OWNED}, note text);
+    CREATE TABLE log (id serial PRIMARY KEY, ${OWNED}, by_user uuid NOT NULL REFERENCES users, request bigint NOT NULL, at timestamptz NOT NULL DEFAULT now());
+    CREATE FUNCTION log() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+      INSERT INTO log (tenant_id, by_user, request) VALUES (new.tenant_id, current_setting('app.user_id')::uuid, NULLIF(current_setting('app.request', true), '')::bigint); RETURN new; END$$;
+    CREATE TRIGGER log AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION log()`,
+  'references that are whole or nothing': `CREATE TABLE a (x int, y int, ${OWNED}, PRIMARY KEY (x, y)); CREATE TABLE b (code text UNIQUE, ${OWNED});
+    CREATE TABLE t (${OWNED}, x int, y int, code text REFERENCES b (code), FOREIGN KEY (x, y) REFERENCES a MATCH FULL)`,
+  'collations of their own': `CREATE COLLATION plain (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+    CREATE TABLE t (${OWNED}, a text COLLATE plain NOT NULL CHECK (a = 'ABC' OR a > 'x'), b text COLLATE "C" NOT NULL CHECK (b < 'Z'))`,
   'tables that only grow': `CREATE TABLE t (id serial PRIMARY KEY, ${OWNED}, note text);
     CREATE FUNCTION never() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'append only'; END$$;
     CREATE TRIGGER never BEFORE UPDATE OR DELETE ON t FOR EACH ROW EXECUTE FUNCTION never()`,

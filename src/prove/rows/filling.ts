@@ -5,8 +5,10 @@ import { close, connect } from '../../server/index.ts';
 import { ident, qualified } from '../../sql.ts';
 import type { Catalogue, Rule, Table, Type } from './catalogue.ts';
 import { ringsOf } from './order.ts';
-import type { Owners } from './owners.ts';
+import { keyNamedBy, type Owners } from './owners.ts';
 import type { Row } from './population.ts';
+import { uuidOf } from './random.ts';
+import type { Spoken } from './spoken.ts';
 
 /** A row that was inserted. */
 export interface Made extends Row {
@@ -25,8 +27,7 @@ export interface FillingOptions {
   /** By world; the first is for rows that are nobody's. */
   readonly markers: readonly string[];
   readonly now: Date;
-  /** Values that policies, views and functions compare columns with, by the column's name. */
-  readonly spoken: ReadonlyMap<string, readonly string[]>;
+  readonly spoken: Spoken;
 }
 
 /** Everything the steps of filling share. One session, each INSERT its own transaction. */
@@ -37,7 +38,7 @@ export class Filling {
   readonly seed: number;
   readonly markers: readonly string[];
   readonly now: Date;
-  readonly #spoken: ReadonlyMap<string, readonly string[]>;
+  readonly #spoken: Spoken;
   readonly #rings: ReadonlyMap<string, number>;
   readonly #client: Client;
   readonly #path: string;
@@ -89,6 +90,7 @@ export class Filling {
       setting,
       this.nameOf(number, world) ?? '',
     ]);
+    settings.push(...Object.entries(this.contextOf(world)));
     const state = JSON.stringify([settings, path]);
     if (state === this.#entered) return;
     this.#entered = state;
@@ -101,6 +103,28 @@ export class Filling {
        FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) AS s (name, value)`,
       [all.map(([name]) => name), all.map(([, value]) => value)],
     );
+  }
+
+  /**
+   * Values for the settings that the database's code reads besides those of the boundaries: the key of a row of the
+   * world where the setting's name says of which table, else something of the type it is read as.
+   */
+  contextOf(world: number): Readonly<Record<string, string>> {
+    const context: Record<string, string> = {};
+    for (const [setting, type] of this.#spoken.settings) {
+      if (this.owners.settings.has(setting)) continue;
+      const key = keyNamedBy(setting, this.catalogue.tables);
+      const row = key === undefined ? undefined : this.rowsFor(key.table, world)[0];
+      context[setting] = row?.values[key?.column ?? ''] ?? this.#anyOf(type, setting, world);
+    }
+    return context;
+  }
+
+  #anyOf(type: string, setting: string, world: number): string {
+    if (type === 'uuid') return uuidOf(this.seed, setting, world);
+    if (/^(int|bigint|smallint|numeric)/.test(type)) return String(world);
+    if (type.startsWith('bool')) return 'false';
+    return /^(date|timestamp)/.test(type) ? this.now.toISOString() : (this.markers[world] ?? '');
   }
 
   /** The name of a world's owner in a class, once it is known. */
@@ -134,7 +158,7 @@ export class Filling {
 
   /** What the database's own code compares a column of this name with. */
   spokenOf(column: string): readonly string[] {
-    return this.#spoken.get(column) ?? [];
+    return this.#spoken.values.get(column) ?? [];
   }
 
   /** Rows that a row of a world may refer to: the world's, and those that are nobody's. */

@@ -185,7 +185,8 @@ function settingClasses(
       const found = given.classes.of(keyOf(idOf(of), column));
       if (found !== undefined) counts.set(found, (counts.get(found) ?? 0) + 1);
     }
-    const byName = namedBy(boundary.setting, given.tables);
+    const named = keyNamedBy(boundary.setting, given.tables);
+    const byName = named === undefined ? undefined : keyOf(named.table, named.column);
     const fitting = byName === undefined ? undefined : given.classes.of(byName);
     const [most] = [...counts].sort((a, b) => b[1] - a[1])[0] ?? [];
     const chosen = fitting !== undefined && counts.has(fitting) ? fitting : most;
@@ -196,7 +197,10 @@ function settingClasses(
 }
 
 /** `app.current_user_id` speaks of the key of `users`. */
-function namedBy(setting: string, tables: readonly Table[]): string | undefined {
+export function keyNamedBy(
+  setting: string,
+  tables: readonly Table[],
+): { readonly table: string; readonly column: string } | undefined {
   const word = (setting.split('.').at(-1) ?? '')
     .replace(/^current_?/, '')
     .replace(/_?(id|uuid|key|ref)$/, '');
@@ -206,7 +210,8 @@ function namedBy(setting: string, tables: readonly Table[]): string | undefined 
     .map((name) => tables.find(({ of }) => of.name === name))
     .find((found) => found !== undefined);
   const primary = table?.keys.find((key) => key.primary)?.columns;
-  return table === undefined || primary?.length !== 1 ? undefined : keyOf(table.id, primary[0] ?? '');
+  if (table === undefined || primary?.length !== 1) return undefined;
+  return { table: table.id, column: primary[0] ?? '' };
 }
 
 /**

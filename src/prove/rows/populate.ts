@@ -68,6 +68,7 @@ export async function populate(copy: Copy, options: PopulateOptions): Promise<Po
         number: at + 1,
         marker,
         settings: settingsOf(filling, at + 1),
+        context: filling.contextOf(at + 1),
         rows: plain(at + 1),
       })),
       shared: plain(0),

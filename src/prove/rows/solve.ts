@@ -281,7 +281,8 @@ function questionSql(question: Question, lists: number): string {
     ...names.map((_, at) => `r${at}.v`),
     ...equations.map(({ column }) => `${ident(column)}::pg_catalog.text`),
   ];
-  const order = names.length === 0 ? '1' : names.map((_, at) => `r${at}.o`).join(' + ');
+  const places = names.map((_, at) => `r${at}.o`);
+  const order = names.length === 0 ? '1' : [places.join(' + '), ...places].join(', ');
   const all = [
     ...rules.map(({ expression }) => `((${expression}) IS NOT FALSE)`),
     ...unused(fixedNames.length, lists),

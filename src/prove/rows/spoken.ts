@@ -1,5 +1,5 @@
-// What the database's own code compares columns with: a policy that lets admins in shows what it does only where somebody
-// is one.
+// What the database's own code asks about: values that columns are compared with (a policy that lets admins in shows what
+// it does only where somebody is one), and settings that triggers read.
 import type { CatalogueQuery } from '../../define/trait.ts';
 import { textsIn } from './expression.ts';
 
@@ -19,10 +19,31 @@ const COMPARED =
   /\b"?(\w+)"?\)?(?:::[\w ]+)?\s*(?:=|\bIN\b)\s*(?:ANY\s*)?[(\s]*(?:ARRAY\[)?((?:'(?:[^']|'')*'[^']{0,30}?,?\s*)+)/gi;
 const MOST = 6;
 
-/** Texts by the name of the column that they are compared with. */
-export async function readSpoken(query: CatalogueQuery): Promise<ReadonlyMap<string, readonly string[]>> {
+const SETTING =
+  /current_setting\(\s*'([\w.]+)'(?:::\w+)?[^)]*\)(?:\s*,\s*''(?:::\w+)?\s*\))?\)*(?:\s*::\s*([\w.]+))?/gi;
+
+/** What the code of policies, views and functions says. */
+export interface Spoken {
+  /** Texts by the name of the column that they are compared with. */
+  readonly values: ReadonlyMap<string, readonly string[]>;
+  /** Settings of the user's own, with the type they are read as; '' where none is said. */
+  readonly settings: ReadonlyMap<string, string>;
+}
+
+/** Reads it out of the catalogue. */
+export async function readSpoken(query: CatalogueQuery): Promise<Spoken> {
+  const codes = (await query<{ code: string }>(CODE_SQL)).map(({ code }) => code);
+  const settings = new Map<string, string>();
+  for (const [, name = '', type = ''] of codes.flatMap((code) => [...code.matchAll(SETTING)])) {
+    if (name.includes('.') && (settings.get(name) ?? '') === '')
+      settings.set(name, type.replace(/^pg_catalog\./, ''));
+  }
+  return { values: comparedIn(codes), settings };
+}
+
+function comparedIn(codes: readonly string[]): ReadonlyMap<string, readonly string[]> {
   const spoken = new Map<string, string[]>();
-  for (const { code } of await query<{ code: string }>(CODE_SQL)) {
+  for (const code of codes) {
     for (const [, name, texts] of code.matchAll(COMPARED)) {
       const known = spoken.get(name ?? '') ?? [];
       spoken.set(name ?? '', [...new Set([...known, ...textsIn(texts ?? '')])].slice(0, MOST));
