@@ -36,7 +36,7 @@ function commandLine(): string {
     failed: 'refused or failed; what was begun can be resumed or rolled back',
     usage: 'the command line itself is wrong; nothing was read or changed',
     differs:
-      '`status` and `plan --check` only: the server differs from the definition, or something promised is late',
+      '`status`, `plan --check` and `prove` only: the server differs from the definition, something promised is late, or a promise is broken',
     interrupted: 'stopped by Ctrl-C or a signal',
   };
   for (const [name, code] of Object.entries(EXIT))

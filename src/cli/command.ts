@@ -10,7 +10,7 @@ export const EXIT = {
   failed: 1,
   /** The command line itself is wrong; nothing was read or changed. */
   usage: 2,
-  /** Only `status` and `plan --check`: the server differs from the definition, or something promised is late. */
+  /** Only `status`, `plan --check` and `prove`: something is not as defined or promised, or is late. */
   differs: 3,
   /** Stopped by Ctrl-C or a signal. */
   interrupted: 130,
