@@ -1,6 +1,6 @@
 // The attacks' outcome as evidence: a verdict, the matrix, each way across with its statements.
 import type { Evidence, Section, Verdict } from '../evidence.ts';
-import type { Cell, Isolation } from './result.ts';
+import type { Cell, Crossing, Isolation } from './result.ts';
 
 /** Isolation as evidence. `not shown` where nobody's rows, or no application role, could be found or made. */
 export function isolationEvidence(isolation: Isolation): Evidence {
@@ -63,6 +63,11 @@ function sectionsOf(isolation: Isolation): Section[] {
       said: one.said,
     })),
   ];
+  const beyond = crossings.length - shownOf(crossings).length;
+  if (beyond > 0) {
+    const line = `${beyond} more ways across are in the table above; each object's first ${MOST_AN_OBJECT} are shown with their statements.`;
+    sections.push({ kind: 'text', lines: [line] });
+  }
   if (told.length > 0) {
     sections.push({
       kind: 'table',
@@ -78,6 +83,24 @@ function sectionsOf(isolation: Isolation): Section[] {
   ];
   if (missing.length > 0) sections.push({ kind: 'text', title: 'Not as on the server', lines: missing });
   return sections;
+}
+
+const MOST_AN_OBJECT = 4;
+// One way of each of these says more than four of the first.
+const TELLING = ['read', 'insert', 'update', 'delete', 'call', 'foreign key', 'existence', 'no setting'];
+
+/** Of each object's ways across a few, of different attacks: the others are alike. */
+function shownOf(crossings: readonly Crossing[]): readonly Crossing[] {
+  const objects = [...new Set(crossings.map((one) => one.object))];
+  return objects.flatMap((object) => {
+    const all = crossings.filter((one) => one.object === object);
+    const firsts = all.filter((one, at) => all.findIndex((other) => other.attack === one.attack) === at);
+    return firsts.toSorted((left, right) => rank(left) - rank(right)).slice(0, MOST_AN_OBJECT);
+  });
+}
+
+function rank({ attack }: Crossing): number {
+  return TELLING.includes(attack) ? TELLING.indexOf(attack) : TELLING.length;
 }
 
 function matrixOf({ objects, attacks, cells }: Isolation): Section {

@@ -5,7 +5,7 @@ import type { Row } from '../../rows/index.ts';
 import type { Seen } from '../attacker.ts';
 import type { Reference, Target, Unique } from '../objects.ts';
 import { attempt, insertSql, ownerColumns, settingsOf, stateOf, whereRow } from '../stage.ts';
-import { altered } from '../inspector.ts';
+import { altered, without } from '../inspector.ts';
 import { changing } from './changing.ts';
 import { given, type Scene } from './scene.ts';
 
@@ -22,6 +22,7 @@ export async function attackKeys(scene: Scene, own: Row): Promise<void> {
         learnOf(scene, { unique, own, theirs, meeting }),
       );
   }
+  if (scene.table.triggers > 0 && scene.target.kind !== 'v') await learnByTriggers(scene, own);
   if (scene.table.triggers > 0 && scene.target.kind !== 'v')
     await changing(scene, 'side effect', [insertSql(scene.target, given(scene, own))]);
 }
@@ -127,6 +128,37 @@ async function learnOf(scene: Scene, { unique, own, theirs, meeting }: Learning)
   });
 }
 
+const MOST_COLUMNS = 8;
+const REFUSALS = new Set(['23505', '23P01', 'P0001']);
+
+/** The owner's own row with one value of another's: a trigger that refuses it for that tells that the value is there. */
+async function learnByTriggers(scene: Scene, own: Row): Promise<void> {
+  const { stage, crew, table, target, victim, viewer } = scene;
+  const theirs = stage.witness.rowsOf(table, victim)[0];
+  const fixed = new Set([...ownerColumns(stage, table), ...table.references.flatMap((key) => key.columns)]);
+  const values = given(scene, own);
+  const columns = Object.keys(values).filter((name) => !fixed.has(name) && theirs?.values[name] != null);
+  if (theirs === undefined) return;
+  for (const name of columns.slice(0, MOST_COLUMNS)) {
+    const value = theirs.values[name] ?? '';
+    const statement = insertSql(target, { ...values, [name]: value });
+    const settings = settingsOf(stage, viewer);
+    const judge = async ({ error }: Seen): Promise<string | undefined> => {
+      if (error === undefined || !REFUSALS.has(error.code)) return undefined;
+      if (table.uniques.some((one) => error.message.includes(`"${one.name}"`))) return undefined;
+      let alone: Seen | undefined;
+      await without(stage, { of: table, row: theirs }, async () => {
+        alone = await crew.session.attempt(settings, [statement]);
+      });
+      const other = alone?.error?.message !== error.message;
+      return alone !== undefined && other
+        ? `${error.message}: said only while owner ${victim.number} has the row`
+        : undefined;
+    };
+    await trying(scene, { attack: 'existence', statement, judge });
+  }
+}
+
 /** A key that an owner column, or the key of a row that is somebody's, is part of: two owners cannot meet in it. */
 function bound({ stage, table }: Scene, unique: Unique): boolean {
   const owners = ownerColumns(stage, table);
@@ -160,7 +192,7 @@ function made(table: Target, unique: Unique): boolean {
 interface Trying {
   readonly attack: 'foreign key' | 'existence' | 'upsert';
   readonly statement: string;
-  readonly judge: (seen: Seen) => string | undefined;
+  readonly judge: (seen: Seen) => string | undefined | Promise<string | undefined>;
 }
 
 async function trying({ stage, crew, target, viewer }: Scene, one: Trying): Promise<void> {

@@ -24,21 +24,25 @@ export async function attackStanding(stage: Stage): Promise<void> {
 }
 
 const REACHABLE_SQL = (mode: 'SET' | 'MEMBER'): string => `
-  SELECT r.rolname::pg_catalog.text AS name FROM pg_catalog.pg_roles r
+  SELECT r.rolname::pg_catalog.text AS name, pg_catalog.pg_has_role($1::pg_catalog.name, r.oid, '${mode}') AS may
+  FROM pg_catalog.pg_roles r
   WHERE r.rolname <> $1 AND (r.rolname NOT LIKE 'pg\\_%' OR r.rolname IN ('pg_read_all_data', 'pg_write_all_data'))
     AND NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = $1)
-    AND pg_catalog.pg_has_role($1::pg_catalog.name, r.oid, '${mode}') ORDER BY r.rolname`;
+    AND (pg_catalog.pg_has_role($1::pg_catalog.name, r.oid, '${mode}')
+         OR pg_catalog.pg_has_role($1::pg_catalog.name, r.oid, 'MEMBER WITH ADMIN OPTION')) ORDER BY r.rolname`;
 
 async function becomeOthers(stage: Stage, crew: Crew): Promise<void> {
   const mode = stage.copy.versionNumber >= 160_000 ? 'SET' : 'MEMBER';
-  const reachable = await stage.copy.query<{ name: string }>(REACHABLE_SQL(mode), [crew.role]);
+  const reachable = await stage.copy.query<{ name: string; may: boolean }>(REACHABLE_SQL(mode), [crew.role]);
   const [viewer] = stage.viewers;
   if (viewer === undefined) return;
-  for (const { name } of reachable) {
+  for (const { name, may } of reachable) {
+    // Who may grant a role gives it to itself first; the grant is rolled back with the rest.
+    const give = may ? [] : [`GRANT ${ident(name)} TO ${ident(crew.role)} WITH SET TRUE`];
     stage.board.say({
       subject: `role ${crew.role}`,
       severity: 'info',
-      what: `it may SET ROLE to ${name}; what ${name} may was tried as well.`,
+      what: `it may ${may ? '' : 'give itself and then '}SET ROLE to ${name}; what ${name} may was tried as well.`,
       fix: `Keep the membership only where the application needs it: REVOKE ${name} FROM ${crew.role}.`,
     });
     for (const target of stage.targets) {
@@ -50,7 +54,7 @@ async function becomeOthers(stage: Stage, crew: Crew): Promise<void> {
           crew,
           state: `${nobody ? 'no setting' : stateOf(viewer)}, as ${name}`,
           settings,
-          statements: [`SET LOCAL ROLE ${ident(name)}`, `SELECT * FROM ${qualified(target)}`],
+          statements: [...give, `SET LOCAL ROLE ${ident(name)}`, `SELECT * FROM ${qualified(target)}`],
           judge: (seen) => seenThrough(stage, target, { seen, viewer: nobody ? undefined : viewer }),
           fresh: nobody,
         });
