@@ -95,7 +95,9 @@ async function lookAtAll(
     for (const which of only ?? (['fires', 'near'] as const)) await load(db, { fixture, which, names });
   }
   const boundaries = await boundariesOf(db, names);
-  const traps = await findTraps({ url: db.url, boundaries, roles: [names.app], now: new Date() });
+  // A fixture that stands alone is looked at by its own check alone.
+  const codes = only === undefined ? {} : { only: given.map(({ code }) => code) };
+  const traps = await findTraps({ url: db.url, boundaries, roles: [names.app], now: new Date(), ...codes });
   return { db, names, major, traps, boundaries };
 }
 

@@ -1,5 +1,7 @@
 // HT3xx on a real server: what fires, what does not, and that the mends mend.
 import { expect, test } from 'vitest';
+import { embedded } from '../../../src/server/index.ts';
+import { findTraps } from '../../../src/prove/traps/index.ts';
 import { overwrites, shipsLate } from '../../../src/prove/traps/functions/archiving.ts';
 import { fixtures } from './fixtures.ts';
 
@@ -344,4 +346,23 @@ test('HT321: an archive without a timeout ships late', () => {
   expect(shipsLate(archiving)?.subject).toBe('setting archive_timeout');
   expect(shipsLate({ ...archiving, timeoutSeconds: 300 })).toBeUndefined();
   expect(shipsLate({ ...archiving, mode: 'off' })).toBeUndefined();
+});
+
+test('HT320 and HT321 on a server that archives', async () => {
+  const server = await embedded({
+    ephemeral: true,
+    major: Number(process.env['HOLDFAST_TEST_PG'] ?? 18),
+    settings: { archive_mode: 'on', archive_command: '/bin/true', fsync: 'off' },
+  });
+  try {
+    const look = { boundaries: [], now: new Date(), only: ['HT320', 'HT321'] };
+    const { findings, unseen } = await findTraps({ url: server.url, ...look });
+    expect(findings.map(({ code, subject }) => `${code} ${subject}`)).toEqual([
+      'HT320 setting archive_command',
+      'HT321 setting archive_timeout',
+    ]);
+    expect(unseen).toEqual([]);
+  } finally {
+    await server.stop();
+  }
 });

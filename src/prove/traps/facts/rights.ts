@@ -26,9 +26,13 @@ const ROLES_SQL = `
     SELECT r.oid, r.oid FROM pg_catalog.pg_roles r
     UNION SELECT u.member, g.roleid FROM become u JOIN grants g ON g.member = u.oid AND g.sets)
   SELECT r.rolname AS name, r.rolsuper AS super, r.rolbypassrls AS bypass, r.rolcanlogin AS login,
-         ARRAY(SELECT pg_catalog.pg_get_userbyid(u.oid)::pg_catalog.text FROM reached u WHERE u.member = r.oid) AS reaches,
-         ARRAY(SELECT pg_catalog.pg_get_userbyid(u.oid)::pg_catalog.text FROM become u WHERE u.member = r.oid) AS becomes
-  FROM pg_catalog.pg_roles r WHERE r.rolname !~ '^pg_'`;
+         u.names AS reaches, b.names AS becomes
+  FROM pg_catalog.pg_roles r
+  JOIN (SELECT member, pg_catalog.array_agg(pg_catalog.pg_get_userbyid(oid)::pg_catalog.text) AS names
+        FROM reached GROUP BY member) u ON u.member = r.oid
+  JOIN (SELECT member, pg_catalog.array_agg(pg_catalog.pg_get_userbyid(oid)::pg_catalog.text) AS names
+        FROM become GROUP BY member) b ON b.member = r.oid
+  WHERE r.rolname !~ '^pg_'`;
 
 /** Every role of the server that PostgreSQL did not bring along, by name. */
 export const roles: Fact<ReadonlyMap<string, Role>> = {
