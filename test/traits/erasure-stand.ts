@@ -30,7 +30,7 @@ import {
   retention,
   rollups,
 } from '../../src/traits/index.ts';
-import type { ErasureOptions } from '../../src/traits/index.ts';
+import type { ArchiveFiles, ErasureOptions } from '../../src/traits/index.ts';
 import { filedRows } from '../../src/traits/retention/files/prove.ts';
 import type { TestDatabase } from '../cluster/index.ts';
 import { random } from './archive-stand.ts';
@@ -172,7 +172,12 @@ export function subjectsOf(tables: House): ErasureOptions['subjects'] {
 /** The definition of a house whose events go into files and whose visits into another schema. */
 export function houseOf(
   name: string,
-  of: { readonly root: string; readonly role: string; readonly erasing?: Partial<ErasureOptions> },
+  of: {
+    readonly root: string;
+    readonly role: string;
+    readonly erasing?: Partial<ErasureOptions>;
+    readonly store?: ArchiveFiles;
+  },
 ): Definition<House> {
   const tables = tablesOf(name);
   const byMonth = { by: 'created_at', every: 'month', from: '2026-01-01' } as const;
@@ -188,7 +193,12 @@ export function houseOf(
       }),
       retention(tables.events, {
         online: '60 days',
-        archive: { to: 'files', schema: `${name}_archive`, store: folder(of.root), for: '2 years' },
+        archive: {
+          to: 'files',
+          schema: `${name}_archive`,
+          store: of.store ?? folder(of.root),
+          for: '2 years',
+        },
         then: 'delete',
       }),
       immutability(tables.events, { kind: 'append-only' }),
@@ -212,33 +222,46 @@ export interface Standing {
   readonly db: TestDatabase;
   readonly definition: Definition<House>;
   readonly name: string;
+  /** Where the files of its archive lie, and what reads them. */
   readonly root: string;
+  readonly files: ArchiveFiles;
   readonly role: string;
   readonly eraser: Eraser;
 }
 
+export interface Opening {
+  readonly seed?: number;
+  readonly people?: number;
+  readonly erasing?: Partial<ErasureOptions>;
+  /** An archive elsewhere than in a folder of its own, with the folder in which its files end up. */
+  readonly archive?: { readonly store: ArchiveFiles; readonly root: string };
+}
+
 /** Makes the house, fills it with random rows and lets the retention archive what is old. */
-export async function openHouse(
-  db: TestDatabase,
-  name: string,
-  how: { readonly seed?: number; readonly people?: number; readonly erasing?: Partial<ErasureOptions> } = {},
-): Promise<Standing> {
-  const root = mkdtempSync(join(tmpdir(), 'erasure-'));
-  onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+export async function openHouse(db: TestDatabase, name: string, how: Opening = {}): Promise<Standing> {
+  const root = how.archive?.root ?? ownFolder();
   const role = db.role('sums');
+  const files = how.archive?.store ?? folder(root);
   const definition = houseOf(name, {
     root,
     role,
+    store: files,
     ...(how.erasing && { erasing: how.erasing }),
   });
   await stand(db, definition, OPENED);
   await fillHouse(db, name, how);
-  await runJob(definition, db.url, 'rollup', { clock: clockAt(TODAY) });
-  await runJob(definition, db.url, 'retention', { clock: clockAt(TODAY) });
-  await runJob(definition, db.url, 'refresh', { clock: clockAt(TODAY) });
+  for (const job of ['rollup', 'retention', 'refresh'])
+    await runJob(definition, db.url, job, { clock: clockAt(TODAY) });
   const [eraser] = erasersOf(definition);
   if (eraser === undefined) throw new Error('The definition erases nobody.');
-  return { db, definition, name, root, role, eraser };
+  return { db, definition, name, root, files, role, eraser };
+}
+
+/** A folder; removed when the test ends. */
+export function ownFolder(): string {
+  const root = mkdtempSync(join(tmpdir(), 'erasure-'));
+  onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+  return root;
 }
 
 /** A clock that stands still, but for what a task waits. */
@@ -348,9 +371,8 @@ async function inFiles(on: Standing, needle: string): Promise<readonly string[]>
     const path = join(file.parentPath, file.name);
     if (readFileSync(path).includes(needle)) found.push(`bytes of ${file.name}`);
   }
-  const files = folder(on.root);
-  for (const { receipt } of await files.list(on.name)) {
-    for await (const row of filedRows(files, receipt)) {
+  for (const { receipt } of await on.files.list(on.name)) {
+    for await (const row of filedRows(on.files, receipt)) {
       if (!JSON.stringify(row).includes(needle)) continue;
       found.push(`rows of ${receipt.path}`);
       break;
@@ -387,10 +409,9 @@ export async function othersSum(
     );
     parts.push(`${table} ${row?.sum}`);
   }
-  const files = folder(on.root);
   const rows: string[] = [];
-  for (const { receipt } of await files.list(name))
-    for await (const row of filedRows(files, receipt)) {
+  for (const { receipt } of await on.files.list(name))
+    for await (const row of filedRows(on.files, receipt)) {
       const person = Math.floor(Number(row['id']) / 1000);
       if (row['tenant_id'] === who.tenant && (who.person === undefined || person === who.person)) continue;
       rows.push(JSON.stringify(row));

@@ -93,11 +93,16 @@ function barrierTriggers(of: RelationName, run: RelationName, columns: readonly 
       subject: `trigger holdfast_e_10_insert on ${label(of)}`,
       sql: `CREATE TRIGGER holdfast_e_10_insert AFTER INSERT ON ${qualified(of)} REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT ${call}`,
     },
-    {
-      ...about,
-      subject: `trigger holdfast_e_20_update on ${label(of)}`,
-      sql: `CREATE TRIGGER holdfast_e_20_update BEFORE UPDATE OF ${columns.map(ident).join(', ')} ON ${qualified(of)} FOR EACH ROW WHEN (${moves.join(' OR ')}) ${call}`,
-    },
+    // Before, for a row that moves to another partition, of which no later trigger hears; after, because a check that came
+    // before the row was written could not have seen who is registered meanwhile.
+    ...(['BEFORE', 'AFTER'] as const).map((when, at) => {
+      const name = `holdfast_e_${at + 2}0_update`;
+      return {
+        ...about,
+        subject: `trigger ${name} on ${label(of)}`,
+        sql: `CREATE TRIGGER ${name} ${when} UPDATE OF ${columns.map(ident).join(', ')} ON ${qualified(of)} FOR EACH ROW WHEN (${moves.join(' OR ')}) ${call}`,
+      };
+    }),
   ];
 }
 

@@ -2,7 +2,7 @@
 import { HoldfastError } from '../../error.ts';
 import { cleanUp } from './clean-up.ts';
 import { sqlstate } from './failure.ts';
-import { type Request, requestOf } from './request.ts';
+import { isSettled, type Request, requestOf } from './request.ts';
 import { rowsOf } from './rows.ts';
 import { forgotten, idOf, type Run } from './run.ts';
 
@@ -84,11 +84,7 @@ async function onePass(run: Run, settled: boolean): Promise<Pass> {
 async function everybodySees(run: Run): Promise<boolean> {
   const request = await requestOf(run.context.pieces, idOf(run));
   if (request === undefined) throw forgotten(run);
-  const [row] = await run.context.session.query<{ ended: boolean }>(
-    `SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()) > $1::pg_catalog.text::pg_catalog.xid8 AS ended`,
-    [request.xid],
-  );
-  return row?.ended === true;
+  return isSettled(run.context.session.query, request);
 }
 
 function referenced(run: Run, cause: unknown): HoldfastError {

@@ -34,6 +34,8 @@ export async function cleanUp(
   const others = tablesOf(run, of.request.subject).filter((one) => !isAmong(dirty, one));
   for (const relation of others) left.push(...(await cleaned(run, relation, 'ANALYZE')));
   left.push(...(await cataloguesCleaned(run)));
+  // Plans of the triggers that look into it are made for as many as are in it.
+  await patiently(run, `ANALYZE ${qualified(run.plan.register)}`);
   await context.forget?.(of.forget);
   const done: Request = { ...of.request, state: 'erased', erasedAt: context.now, left };
   await context.session.transaction((query) => context.pieces.put(query, asPiece(done), of.request.state));

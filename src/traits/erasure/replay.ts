@@ -11,7 +11,7 @@ import { digestOf, digestSql, type Key, startOf } from './digest.ts';
 import { partsOf } from './parts.ts';
 import type { Carrier, ErasurePlan, Rule, Subject } from './plan.ts';
 import { keptOutside, register, registered, type Tombstone } from './register.ts';
-import { type Request, requestsOf } from './request.ts';
+import { isSettled, type Request, requestsOf } from './request.ts';
 import { openRun } from './run.ts';
 import { saltOf, soughtIn } from './subject.ts';
 import { personalTexts } from './texts.ts';
@@ -61,7 +61,8 @@ export async function replayed(
   }
   for (const request of requestsOf(await context.pieces.list())) {
     if (request.state !== 'erasing') continue;
-    if (await settled(context, request)) {
+    // Cut off between its last row and its end; or a transaction may still write one.
+    if (await isSettled(context.session.query, request)) {
       await cleanUp({ context, plan, parts: await partsOf(context) }, { request, forget: [] });
       erased += 1;
     } else waiting += 1;
@@ -71,15 +72,6 @@ export async function replayed(
 
 function sum(request: Request): number {
   return request.counts.reduce((rows, one) => rows + one.rows, 0);
-}
-
-/** A request without a row: it was cut off between its last row and its end, or a transaction may still write one. */
-async function settled({ session }: TaskContext, request: Request): Promise<boolean> {
-  const [row] = await session.query<{ ended: boolean }>(
-    `SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()) > $1::pg_catalog.text::pg_catalog.xid8 AS ended`,
-    [request.xid],
-  );
-  return row?.ended === true;
 }
 
 /** A database that was restored takes up what it does not know of; one without a salt takes that up too. */

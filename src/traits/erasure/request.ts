@@ -65,6 +65,23 @@ export async function requestOf(
   return requestsOf(await pieces.list(subjectOf(of.subject, of.digest), query))[0];
 }
 
+/**
+ * Whether every transaction of this database has ended that wrote before the request was committed: those since see the
+ * register. Transactions of other databases are told apart by their sessions; prepared ones have none and count as ours.
+ */
+export async function isSettled(query: CatalogueQuery, request: Request): Promise<boolean> {
+  const [row] = await query<{ ended: boolean }>(SETTLED_SQL, [request.xid]);
+  return row?.ended === true;
+}
+
+const XID = '$1::pg_catalog.text::pg_catalog.xid8';
+const SETTLED_SQL = `
+  SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()) > ${XID} OR NOT EXISTS (
+    SELECT FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+    WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted
+      AND (a.pid IS NULL OR a.datname = pg_catalog.current_database())
+      AND pg_catalog.age(l.transactionid) > pg_catalog.age((${XID})::pg_catalog.xid)) AS ended`;
+
 /** Counts with more of one place added. */
 export function added(counts: readonly ErasedPlace[], more: ErasedPlace): readonly ErasedPlace[] {
   const so = counts.find((one) => one.place === more.place);

@@ -1,7 +1,7 @@
 // The functions of an erasure as SQL text: what refuses rows of an erased subject, and what opens the door to them.
 import { ERASING_SETTING } from '../../define/erasure.ts';
 import { PUT_BACK_SETTING } from '../../define/job.ts';
-import { label, type RelationName } from '../../define/model.ts';
+import type { RelationName } from '../../define/model.ts';
 import { ident, literal, qualified } from '../../sql.ts';
 import { digestSql } from './digest.ts';
 import type { Carrier, ErasurePlan, Rule, Subject } from './plan.ts';
@@ -35,24 +35,24 @@ export function barrierFunction(
   table: { readonly name: RelationName; readonly of: RelationName; readonly carried: readonly Carried[] },
 ): Routine {
   const register = qualified(plan.register);
-  const checks = (row: string, from: string): string =>
+  const checks = (row: 'NEW' | 'new_rows'): string =>
     table.carried
       .flatMap(({ subject, rule }) =>
-        rule.by.map((by) => {
-          const found = `EXISTS (SELECT FROM ${from}${register} AS e WHERE e.subject = ${literal(subject.name)} AND e.digest = ${digest(plan, { subject, rule, by }, row)})`;
-          return `    IF ${found} THEN\n${refuse(subject)}\n    END IF;`;
-        }),
+        rule.by.map(
+          (by) =>
+            `    IF EXISTS (${namesErased(plan, { subject, rule, by }, row)}) THEN\n${refuse(subject)}\n    END IF;`,
+        ),
       )
       .join('\n');
   const body = `BEGIN
   IF TG_OP = 'UPDATE' THEN
     IF NOT EXISTS (SELECT FROM ${register}) THEN RETURN NEW; END IF;
-${checks('NEW', '')}
+${checks('NEW')}
     RETURN NEW;
   END IF;
   IF NOT EXISTS (SELECT FROM ${register}) THEN RETURN NULL; END IF;
   IF current_setting(${literal(PUT_BACK_SETTING)}, true) = 'on' AND ${ownsRegister(plan)} THEN RETURN NULL; END IF;
-${checks('n', 'new_rows AS n, ')}
+${checks('new_rows')}
   RETURN NULL;
 END`;
   return {
@@ -109,15 +109,24 @@ function ownsRegister(plan: ErasurePlan): string {
   return `pg_has_role(session_user, (SELECT c.relowner FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ${literal(plan.register.schema)} AND c.relname = ${literal(plan.register.name)}), 'MEMBER')`;
 }
 
-function digest(plan: ErasurePlan, of: Carried & { readonly by: Carrier }, row: string): string {
+/** A query with a row where one of the rows names somebody in the register: each key is hashed once, whoever is in it. */
+function namesErased(
+  plan: ErasurePlan,
+  of: Carried & { readonly by: Carrier },
+  rows: 'NEW' | 'new_rows',
+): string {
   const { subject, rule, by } = of;
-  const text = (column: string): string => `${row}.${ident(column)}::pg_catalog.text`;
-  const parts = [...(rule.within === undefined ? [] : [text(rule.within.column)]), text(by.column)];
-  const salt = `(SELECT s.salt FROM ${qualified(plan.salt)} AS s)`;
-  return digestSql(digestSql(salt, [`${literal(subject.name)}::pg_catalog.text`]), parts);
-}
-
-/** For messages: what a rule is about. */
-export function shownRule(rule: Rule): string {
-  return `table ${label(rule.of)}`;
+  const columns = [...(rule.within === undefined ? [] : [rule.within.column]), by.column].map(ident);
+  const own = rows === 'NEW' ? columns.map((column) => `NEW.${column} AS ${column}`) : columns;
+  const keys =
+    rows === 'NEW' ? `SELECT ${own.join(', ')}` : `SELECT DISTINCT ${own.join(', ')} FROM new_rows`;
+  const start = digestSql(`(SELECT s.salt FROM ${qualified(plan.salt)} AS s)`, [
+    `${literal(subject.name)}::pg_catalog.text`,
+  ]);
+  const digest = digestSql(
+    start,
+    columns.map((column) => `k.${column}::pg_catalog.text`),
+  );
+  return `WITH named AS MATERIALIZED (SELECT ${digest} AS digest FROM (${keys}) AS k)
+      SELECT FROM named JOIN ${qualified(plan.register)} AS e ON e.subject = ${literal(subject.name)} AND e.digest = named.digest`;
 }
