@@ -112,7 +112,7 @@ function matrixHtml({ title, columns, rows }: MatrixSection): Html {
   const body = rows.map(
     (row) =>
       html`<tr>
-        <th scope="row" class="${row.name.length <= WHOLE_NAME ? 'w' : ''}">${row.name}</th>
+        <th scope="row" class="${row.name.length <= WHOLE_NAME ? 'w' : ''}">${names(row.name)}</th>
         ${row.cells.map((cell, at) => matrixCell(cell, `${row.name}, ${columns[at] ?? ''}`))}
       </tr> `,
   );
