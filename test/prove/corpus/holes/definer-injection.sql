@@ -1,8 +1,7 @@
 -- hole: the filter of a SECURITY DEFINER function can be closed with a quote
 -- object: app.find_asset(text)
 -- attack: function, read
--- seen: crossed, told
--- trap: B4-20
+-- seen: crossed
 -- role: {app}
 -- why: the text is pasted into dynamic SQL; what comes after the quote runs as an owner who bypasses policies.
 CREATE ROLE {owner} NOLOGIN BYPASSRLS;

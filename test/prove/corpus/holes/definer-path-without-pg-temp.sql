@@ -1,7 +1,7 @@
 -- hole: a fixed search_path that forgets pg_temp
 -- object: app.export_rows(uuid), app.export_rows
 -- attack: plant, function
--- seen: crossed, told
+-- seen: told
 -- trap: B4-20, BX-28
 -- role: {app}
 -- why: unless pg_temp is named it is searched first, before every schema of the path: a temporary table of the caller's
@@ -24,6 +24,8 @@ CREATE FUNCTION app.export_rows(wanted uuid) RETURNS SETOF app.report
       RETURN QUERY SELECT * FROM app.report r WHERE r.tenant_id = wanted;
     END IF;
   END $$;
+REVOKE EXECUTE ON FUNCTION app.export_rows(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.export_rows(uuid) TO {app};
 GRANT USAGE ON SCHEMA app TO {app};
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.report TO {app};
 RESET ROLE;

@@ -1,7 +1,7 @@
 -- hole: a SECURITY DEFINER function opens a cursor over every tenant's rows and gives its name
 -- object: app.open_report()
 -- attack: function
--- seen: crossed, told
+-- seen: crossed
 -- role: {app}
 -- why: the cursor runs with the rights it was opened with; FETCH needs none.
 CREATE ROLE {owner} NOLOGIN BYPASSRLS;

@@ -1,7 +1,7 @@
 -- hole: a SECURITY DEFINER function says whether another tenant has an address
 -- object: app.email_taken(text)
 -- attack: function, reveal
--- seen: crossed, told
+-- seen: crossed
 -- role: {app}
 -- why: it returns no row, only a boolean over every tenant's rows: an oracle.
 CREATE ROLE {owner} NOLOGIN BYPASSRLS;

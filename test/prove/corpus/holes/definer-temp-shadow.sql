@@ -1,7 +1,7 @@
 -- hole: a SECURITY DEFINER function looks its permission up in a table that the caller can put in its way
 -- object: app.export_rows(uuid), app.export_rows
 -- attack: plant, function
--- seen: crossed, told
+-- seen: told
 -- trap: B4-20, BX-28
 -- role: {app}
 -- why: no search_path is fixed, and for tables pg_temp is searched first: a temporary table of the caller's shadows
@@ -29,6 +29,8 @@ CREATE FUNCTION app.export_rows(wanted uuid) RETURNS SETOF app.report
       RETURN QUERY SELECT * FROM app.report r WHERE r.tenant_id = wanted;
     END IF;
   END $$;
+REVOKE EXECUTE ON FUNCTION app.export_rows(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.export_rows(uuid) TO {app};
 GRANT USAGE ON SCHEMA app TO {app};
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.report TO {app};
 RESET ROLE;

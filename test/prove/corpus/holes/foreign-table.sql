@@ -1,7 +1,7 @@
 -- hole: a foreign table with every tenant's rows is granted to the application
 -- object: app.legacy_customer
 -- attack: read
--- seen: crossed, told
+-- seen: crossed
 -- role: {app}
 -- why: row security cannot be put on a foreign table; what the other side sends is what the role sees.
 CREATE EXTENSION file_fdw;

@@ -1,7 +1,7 @@
 -- hole: the helper that reads the setting is declared IMMUTABLE
 -- object: app.letter, app.tenant()
 -- attack: prepared
--- seen: crossed, told
+-- seen: crossed
 -- role: {app}
 -- why: its value is folded into the plan: a prepared statement on a pooled connection keeps the first tenant for good.
 CREATE ROLE {owner} NOLOGIN;

@@ -1,7 +1,7 @@
 -- hole: scans are kept as large objects, which every session of the login may read
 -- object: app.scan
 -- attack: large object
--- seen: crossed, told
+-- seen: told
 -- role: {app}
 -- why: a large object belongs to the login, and there is one login for all tenants; no policy stands before it.
 CREATE ROLE {owner} NOLOGIN;

@@ -2,7 +2,7 @@
 -- object: app.remember(text), app.remember
 -- also: app.letter
 -- attack: leak, function
--- seen: crossed, told
+-- seen: told
 -- role: {app}
 -- why: row security lets leakproof functions run before the policy; this one keeps what it is handed.
 CREATE ROLE {owner} NOLOGIN;

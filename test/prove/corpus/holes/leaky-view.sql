@@ -1,8 +1,7 @@
 -- hole: a filtering view without security_barrier hands hidden rows to a cheap function of the caller
 -- object: app.my_secret
 -- attack: leak
--- seen: crossed, told
--- trap: BX-07
+-- seen: crossed
 -- role: {app}
 -- why: the planner runs the caller's cheaper function before the view's own filter; a function in pg_temp is enough.
 CREATE ROLE {owner} NOLOGIN;

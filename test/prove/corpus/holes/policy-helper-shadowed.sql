@@ -1,7 +1,7 @@
 -- hole: the policy's own helper can be lied to with a temporary table
 -- object: public.document, public.my_orgs()
 -- attack: plant, read
--- seen: crossed, told
+-- seen: told
 -- trap: B4-20, BX-28
 -- role: {app}
 -- why: my_orgs() is SECURITY DEFINER without a fixed search_path and names "membership" without its schema, so the
@@ -27,6 +27,8 @@ CREATE FUNCTION my_orgs() RETURNS SETOF uuid LANGUAGE plpgsql STABLE SECURITY DE
     RETURN QUERY SELECT m.org_id FROM membership m
       WHERE m.user_id = nullif(current_setting('app.user_id', true), '')::uuid;
   END $$;
+REVOKE EXECUTE ON FUNCTION my_orgs() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION my_orgs() TO {app};
 ALTER TABLE membership ENABLE ROW LEVEL SECURITY;
 ALTER TABLE document ENABLE ROW LEVEL SECURITY;
 ALTER TABLE document FORCE ROW LEVEL SECURITY;

@@ -1,7 +1,7 @@
 -- hole: a role that may make a table can ask for the existence of any key
 -- object: app.coupon
 -- attack: reveal, reference
--- seen: crossed, told
+-- seen: told
 -- role: {app}
 -- why: REFERENCES on the coupons and CREATE on a schema: a foreign key of the role's own answers for every tenant.
 CREATE ROLE {owner} NOLOGIN;

@@ -1,7 +1,7 @@
 -- hole: the login starts every session as one of the tenants
 -- object: {app}, app.flag
 -- attack: unset
--- seen: crossed, told
+-- seen: told
 -- role: {app}
 -- why: ALTER ROLE … SET was meant for somebody's laptop; a request that forgets its tenant works as that one.
 CREATE ROLE {owner} NOLOGIN;

@@ -1,7 +1,7 @@
 -- hole: a view of the planner's raw statistics shows other tenants' most common values
 -- object: app.column_stats
 -- attack: read, statistics
--- seen: crossed, told
+-- seen: crossed
 -- role: {app}
 -- why: pg_stats hides a table under row security from those it filters; a superuser's view of pg_statistic hides
 --   nothing.

@@ -1,7 +1,7 @@
 -- hole: the right to make triggers lets one tenant's session listen to every other's writes
 -- object: app.reply
 -- attack: trigger
--- seen: crossed, told
+-- seen: told
 -- role: {app}
 -- why: a trigger made by the application's role runs in every later session, with that session's tenant, and may copy
 --   each row to a table that the role owns.
