@@ -124,11 +124,10 @@ async function plannable(fixing: Fixing, mends: readonly Finding[]): Promise<Tri
   } catch (error) {
     if (!(error instanceof HoldfastError) || !ONE_MEND.has(error.code)) throw error;
     if (mends.length + fixing.runtime.length === 0) throw error;
-    const named = mends.filter((finding) => speaksOf(finding, error.subject));
-    const [only] = named;
+    const named = mends.filter((finding) => isNamed(finding, error));
     const refused =
-      only !== undefined && named.length === 1
-        ? [{ finding: only, why: cannot(error) }]
+      named.length > 0
+        ? named.map((finding) => ({ finding, why: cannot(error) }))
         : await allRefused(fixing, mends);
     if (refused.length === 0) throw error;
     const out = new Set(refused.map(({ finding }) => finding));
@@ -139,10 +138,16 @@ async function plannable(fixing: Fixing, mends: readonly Finding[]): Promise<Tri
   }
 }
 
-/** The object that the planner stumbled over is one that this mend speaks of: `statistics shop.pair`. */
-function speaksOf({ mend }: Finding, subject: string): boolean {
-  const name = subject.slice(Math.max(subject.lastIndexOf('.'), subject.lastIndexOf(' ')) + 1);
-  return mend.some((sql) => sql.split(/[^\w$]+/).includes(name));
+/**
+ * The object that the planner stumbled over is one that this mend speaks of (`statistics shop.pair`), or the rehearsal
+ * names the finding's own; where it ended with other grants, only mends that grant and revoke are meant.
+ */
+function isNamed({ mend, subject }: Finding, error: HoldfastError): boolean {
+  const about = error.subject;
+  const name = about.slice(Math.max(about.lastIndexOf('.'), about.lastIndexOf(' ')) + 1);
+  if (about !== 'the plan') return mend.some((sql) => sql.split(/[^\w$]+/).includes(name));
+  const grants = error.what.includes(', grants: ');
+  return error.what.includes(subject) && (!grants || mend.some((sql) => /\b(?:GRANT|REVOKE)\b/.test(sql)));
 }
 
 function cannot(error: HoldfastError): string {
