@@ -10,6 +10,9 @@ import type { Row } from './population.ts';
 import { uuidOf } from './random.ts';
 import type { Spoken } from './spoken.ts';
 
+/** A check or a trigger that waits must not hold everything up. */
+const STATEMENT_TIMEOUT_MS = 15_000;
+
 /** A row that was inserted. */
 export interface Made extends Row {
   readonly table: string;
@@ -64,6 +67,7 @@ export class Filling {
   /** Opens the session. */
   static async open(options: FillingOptions): Promise<Filling> {
     const client = await connect(options.url, { applicationName: 'holdfast rows' });
+    await client.query(`SET statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
     await client.query(
       "SET synchronous_commit = off; SET jit = off; SET DateStyle = 'ISO'; SET TimeZone = 'UTC'",
     );

@@ -34,7 +34,8 @@ export async function insert(filling: Filling, order: Order, last: boolean): Pro
     if (tried.made !== undefined) return { made: tried.made, open: drafted.open, ...noteOf(drafted) };
     same = keyOf(tried.refusal.error) === keyOf(refusal.error) ? same + 1 : 0;
     refusal = tried.refusal;
-    if (refusal.full || (same >= SAME && !refusal.byTrigger)) break;
+    const slow = isSqlstate(refusal.error, SQLSTATE.queryCanceled);
+    if (refusal.full || slow || (same >= SAME && !refusal.byTrigger)) break;
     shifts = next(shifts, { refusal, attempt, table: order.table });
   }
   if (last && refusal.byTrigger) return passingTriggers(filling, order);
