@@ -4,6 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { database, DefinitionError, type Diagnostic } from '../../src/define/index.ts';
 import { erasure, immutability, partitions, retention } from '../../src/traits/index.ts';
 import type { ErasedTable, ErasureOptions, ErasureSubject } from '../../src/traits/index.ts';
+import type { Piece } from '../../src/define/job.ts';
+import { asPiece, type State } from '../../src/traits/erasure/request.ts';
 import { subjectsOf, tablesOf } from './erasure-stand.ts';
 
 const tables = tablesOf('checked');
@@ -183,4 +185,51 @@ describe('what is asked can be done', () => {
       'HF_ERASURE_KEY erasure of a person: nothing says which column of checked.users identifies it.',
     );
   });
+});
+
+function requested(digest: string, state: State, at: string): Piece {
+  return asPiece({
+    subject: 'person',
+    digest,
+    state,
+    basis: 'LGPD art. 18 VI',
+    requestedAt: new Date(at),
+    dueAt: new Date(new Date(at).getTime() + 10 * 86_400_000),
+    erasedAt: null,
+    xid: '7',
+    counts: [],
+    touched: [],
+    left: [],
+    rewrite: false,
+  });
+}
+
+test('what is open is measured against its term', async () => {
+  const { model, traits } = database('checked', {
+    tables,
+    traits: [
+      immutability(tables.events, { kind: 'append-only' }),
+      erasure({ subjects: { person: { ...person, term: '10 days' } } }),
+    ],
+  });
+  const watched = traits.find((one) => one.name === 'erasure')?.watch?.(model);
+  const measured = async (pieces: readonly Piece[], now: string): Promise<readonly string[]> => {
+    const at = new Date(now);
+    const samples = await watched?.collect({ model, query: async () => [], now: at, pieces });
+    return (watched?.card?.(samples ?? [], at) ?? []).map(
+      (line) => `${line.text}${line.late ? ' LATE' : ''}`,
+    );
+  };
+  const pieces = [
+    requested('aa', 'erasing', '2026-05-01T00:00:00Z'),
+    requested('bb', 'erasing', '2026-05-05T00:00:00Z'),
+    requested('cc', 'erased', '2026-04-01T00:00:00Z'),
+  ];
+  expect(await measured([], '2026-05-06T00:00:00Z')).toEqual(['none open, 0 erased']);
+  expect(await measured(pieces, '2026-05-06T00:00:00Z')).toEqual([
+    '2 open, the first due in 5 days; 1 erased',
+  ]);
+  expect(await measured(pieces, '2026-05-13T12:00:00Z')).toEqual([
+    '2 open, the first late by 2 days; 1 erased LATE',
+  ]);
 });
