@@ -63,7 +63,7 @@ interface Machine {
     readonly record?: string;
     readonly target: string;
     readonly fingerprint: string;
-    readonly evidence: { readonly proof: string; readonly verdict: string };
+    readonly evidence: { readonly proof: string; readonly verdict: string; readonly line: string };
   }[];
   readonly again: string;
   readonly notes: string[];
@@ -130,7 +130,8 @@ export default database('tenants', {
     const ran = await run(user, ['prove', 'tenants.ts', '--json'], { url: db.url });
     const { proofs } = JSON.parse(ran.out) as Machine;
     expect(proofs.map(({ evidence }) => evidence.proof)).toEqual(['structure', 'isolation', 'traps']);
-    expect(proofs.slice(0, 2).map(({ evidence }) => evidence.verdict)).toEqual(['held', 'held']);
+    for (const { evidence } of proofs.slice(0, 2))
+      expect(evidence.verdict, `${evidence.proof}: ${evidence.line}`).toBe('held');
     const hinted = await run(user, ['prove', 'tenants.ts', '--column', 'tenant_id'], { url: db.url });
     expect(hinted.code).toBe(1);
     expect(hinted.err).toBe(
