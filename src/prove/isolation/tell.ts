@@ -196,9 +196,12 @@ function falselyLeakproof(stage: Stage): void {
   }
 }
 
+// An empty payload tells that something happened, and nothing more.
+const PAYLOAD = /pg_notify\s*\([^,]+,(?!\s*''\s*\))|\bNOTIFY\s+[\w"]+\s*,/i;
+
 /** What NOTIFY carries is heard by every role that listens. */
 function notifying(stage: Stage): void {
-  const loud = stage.routines.filter((routine) => /pg_notify\s*\(|\bNOTIFY\s+[\w"]+/i.test(routine.body));
+  const loud = stage.routines.filter((routine) => PAYLOAD.test(routine.body));
   if (loud.length === 0) return;
   stage.board.tried(DATABASE, 'NOTIFY');
   stage.board.tell(DATABASE, 'NOTIFY');

@@ -333,7 +333,8 @@ function otherSpellings(stage: Stage): Settings[] {
   return texts.flatMap(({ setting }) => {
     const value = viewer.settings[setting] ?? '';
     const other = value === value.toUpperCase() ? value.toLowerCase() : value.toUpperCase();
-    const spelled = [other, `${value} `].filter((one) => one !== value && value !== '');
+    const taken = new Set(stage.population.worlds.map((world) => world.settings[setting]));
+    const spelled = [other, `${value} `].filter((one) => !taken.has(one) && value !== '');
     return spelled.map((one) => ({ ...allAre(settingNames(stage.boundaries), ''), [setting]: one }));
   });
 }
