@@ -196,8 +196,8 @@ function falselyLeakproof(stage: Stage): void {
   }
 }
 
-// An empty payload tells that something happened, and nothing more.
-const PAYLOAD = /pg_notify\s*\([^,]+,(?!\s*''\s*\))|\bNOTIFY\s+[\w"]+\s*,/i;
+// A payload that is a literal or the name of what fired tells that something happened, and nothing of a row.
+const PAYLOAD = /pg_notify\s*\([^,]+,(?!\s*('[^']*'|TG_\w+)\s*\))|\bNOTIFY\s+[\w"]+\s*,\s*(?!'[^']*'\s*;)/i;
 
 /** What NOTIFY carries is heard by every role that listens. */
 function notifying(stage: Stage): void {
