@@ -1,0 +1,44 @@
+-- hole: an owner is a region and a number, and one table asks for the region only
+-- object: app.delivery
+-- attack: read, insert, update, delete, move
+-- seen: crossed
+-- role: {app}
+-- limit: owners are told apart by one column: two of the same region are not made
+-- why: two settings say for whom a session works; numbers repeat in every region and regions have many numbers.
+CREATE ROLE {owner} NOLOGIN;
+CREATE ROLE {app} LOGIN;
+CREATE SCHEMA app AUTHORIZATION {owner};
+SET ROLE {owner};
+CREATE TABLE app.shop (
+  region text NOT NULL,
+  shop int NOT NULL,
+  name text NOT NULL,
+  PRIMARY KEY (region, shop)
+);
+CREATE TABLE app.delivery (
+  region text NOT NULL,
+  shop int NOT NULL,
+  id int NOT NULL,
+  PRIMARY KEY (region, shop, id),
+  FOREIGN KEY (region, shop) REFERENCES app.shop (region, shop)
+);
+ALTER TABLE app.shop ENABLE ROW LEVEL SECURITY;
+ALTER TABLE app.shop FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.delivery ENABLE ROW LEVEL SECURITY;
+ALTER TABLE app.delivery FORCE ROW LEVEL SECURITY;
+CREATE POLICY own ON app.shop
+  USING (region = current_setting('app.region', true) AND shop = nullif(current_setting('app.shop', true), '')::int);
+CREATE POLICY own ON app.delivery USING (region = current_setting('app.region', true));
+GRANT USAGE ON SCHEMA app TO {app};
+GRANT SELECT, INSERT, UPDATE, DELETE ON app.shop, app.delivery TO {app};
+RESET ROLE;
+INSERT INTO app.shop VALUES ('eu', 1, 'a'), ('eu', 2, 'b'), ('us', 1, 'c');
+INSERT INTO app.delivery VALUES ('eu', 1, 1), ('eu', 2, 1), ('us', 1, 1);
+
+-- session 1 as {app}
+SET app.region = 'eu';
+SET app.shop = '1';
+SELECT name FROM app.shop;
+-- gives: a
+SELECT shop FROM app.delivery ORDER BY shop;
+-- gives: 1; 2
