@@ -22,6 +22,7 @@ export type { Binaries, FindOptions, Refused } from './binaries.ts';
 export { serverSettings } from './data-folder.ts';
 export { embedded, embeddedDefaults, stopEmbedded } from './embedded.ts';
 export type { Embedded, EmbeddedOptions } from './embedded.ts';
+export { makePassword, type Password } from './password.ts';
 export { release } from './release.ts';
 export { SQLSTATE, isSqlstate, sqlstateOf } from './sqlstate.ts';
 export type { Sqlstate } from './sqlstate.ts';

@@ -7,9 +7,8 @@ import { withScratch, type ScratchServer } from '../../build/scratch.ts';
 import { settle } from '../../build/settle.ts';
 import type { CatalogueQuery, Definition, Role } from '../../define/index.ts';
 import { HoldfastError } from '../../error.ts';
-import { embedded } from '../../server/index.ts';
+import { embedded, makePassword } from '../../server/index.ts';
 import { ident, literal } from '../../sql.ts';
-import { freshPassword } from './password.ts';
 
 /** A definition in force, for the time of the measurement. */
 export interface Ground {
@@ -131,7 +130,7 @@ async function makeRoles(
   await server.ensureRoles(names);
   const logins = new Map<string, string>();
   for (const role of roles.filter(({ name }) => !there.has(name))) {
-    const { password, verifier } = freshPassword();
+    const { password, verifier } = makePassword();
     if (role.login) logins.set(role.name, password);
     for (const sql of roleStatements(role, verifier)) await query(sql);
   }

@@ -8,12 +8,13 @@ import {
   embedded,
   listBinaries,
   majorOf,
+  makePassword,
+  type Password,
   withClient,
   withDatabase,
 } from '../../server/index.ts';
 import { ident, literal } from '../../sql.ts';
 import type { CopyOptions, Left } from './copy.ts';
-import { makePassword, type Password } from './password.ts';
 import { withOptions } from './session.ts';
 import type { Database } from './target.ts';
 
