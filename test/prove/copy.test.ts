@@ -50,7 +50,10 @@ async function session(copy: Copy, role: string): Promise<unknown> {
 
 const MEMBERS_SQL = `SELECT m.roleid::regrole::text AS role, m.member::regrole::text AS member, m.admin_option, to_jsonb(m) ->> 'inherit_option' AS inherit,
   to_jsonb(m) ->> 'set_option' AS set FROM pg_auth_members m WHERE m.member::regrole::text NOT LIKE 'hf\\_login%' ORDER BY 1, 2`;
-const ROLES_SQL = `SELECT to_jsonb(r) - 'oid' AS role FROM pg_authid r WHERE rolname !~ '^pg_' ORDER BY rolname`;
+// Other files make roles and copies on the same server meanwhile: only those of this test are looked at.
+const ROLES_SQL = `SELECT to_jsonb(r) - 'oid' AS role FROM pg_authid r WHERE rolname = ANY ($1) ORDER BY rolname`;
+const STANDS_SQL = 'SELECT FROM pg_database WHERE datname = $1';
+const nameOf = (copy: Copy): string => new URL(copy.url).pathname.slice(1);
 
 describe('a database with one of each', () => {
   test(
@@ -114,8 +117,12 @@ describe('a database with one of each', () => {
     async ({ db: file }) => {
       const db = await file.another();
       const cast = await rich(db);
-      const before = await db.query(ROLES_SQL);
+      const roles = [cast.owner, cast.app, 'postgres'];
+      const before = await db.query(ROLES_SQL, [roles]);
+      let name = '';
       await withCopy({ url: db.url, scratchUrl: db.url, now }, async (copy) => {
+        name = nameOf(copy);
+        expect(await db.query(STANDS_SQL, [name])).toHaveLength(1);
         expect(copy.left).toEqual([]);
         expect([copy.own, copy.real]).toEqual([true, false]);
         const client = await copy.login(cast.app);
@@ -130,8 +137,9 @@ describe('a database with one of each', () => {
         await close(client);
         expect(await session(copy, cast.owner)).toMatchObject({ session: cast.owner, id: '6', super: 'off' });
       });
-      expect(await db.query(ROLES_SQL)).toEqual(before);
-      expect(await db.query(`SELECT FROM pg_database WHERE datname LIKE 'hf\\_scratch\\_%'`)).toEqual([]);
+      expect(before).toHaveLength(roles.length);
+      expect(await db.query(ROLES_SQL, [roles])).toEqual(before);
+      expect(await db.query(STANDS_SQL, [name])).toEqual([]);
     },
   );
 });
@@ -230,16 +238,19 @@ describe('stopping', () => {
     async ({ db: file }) => {
       const db = await file.another();
       const controller = new AbortController();
+      let name = '';
       const stopped = withCopy(
         { url: db.url, scratchUrl: db.url, now, signal: controller.signal },
         async (copy) => {
+          name = nameOf(copy);
           const sleeping = copy.pool.query('SELECT pg_sleep(60)');
           controller.abort();
           await sleeping;
         },
       );
       await expect(stopped).rejects.toMatchObject({ code: 'HF_INTERRUPTED', subject: 'the proof' });
-      expect(await db.query(`SELECT FROM pg_database WHERE datname LIKE 'hf\\_scratch\\_%'`)).toEqual([]);
+      expect(name).not.toBe('');
+      expect(await db.query(STANDS_SQL, [name])).toEqual([]);
     },
   );
 
@@ -251,10 +262,13 @@ describe('stopping', () => {
 
   test('a failure of the work comes through, and the copy is gone', async ({ db: file }) => {
     const db = await file.another();
-    const failed = withCopy({ url: db.url, scratchUrl: db.url, now }, async () => {
+    let name = '';
+    const failed = withCopy({ url: db.url, scratchUrl: db.url, now }, async (copy) => {
+      name = nameOf(copy);
       throw new Error('of the work');
     });
     await expect(failed).rejects.toThrow('of the work');
-    expect(await db.query(`SELECT FROM pg_database WHERE datname LIKE 'hf\\_scratch\\_%'`)).toEqual([]);
+    expect(name).not.toBe('');
+    expect(await db.query(STANDS_SQL, [name])).toEqual([]);
   });
 });
