@@ -36,5 +36,5 @@ test('ValidaHub is planned and applied once, and two months later makes two more
   const [hot] = await db.query<{ n: number }>(
     `SELECT count(*)::int AS n FROM pg_indexes WHERE schemaname = 'validahub' AND tablename = 'correction_logs_y2026m11'`,
   );
-  expect(hot).toEqual({ n: 3 });
+  expect(hot).toEqual({ n: 4 });
 });
