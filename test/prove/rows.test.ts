@@ -103,6 +103,37 @@ describe('worlds', () => {
     await expectClosed(db, population);
   });
 
+  test('rows stand on each side of what a policy compares a column with, where the table takes them', async ({
+    db,
+  }) => {
+    const population = await filled(
+      db,
+      `CREATE TABLE t (tenant_id int NOT NULL, day date NOT NULL, at timestamptz NOT NULL DEFAULT now(), level smallint NOT NULL CHECK (level BETWEEN 0 AND 9),
+         score numeric(2, 1) NOT NULL, old timestamp NOT NULL, PRIMARY KEY (tenant_id, day)) PARTITION BY RANGE (day);
+       CREATE TABLE t_19 PARTITION OF t FOR VALUES FROM ('2019-01-01') TO ('2020-01-01');
+       CREATE TABLE t_26 PARTITION OF t FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+       CREATE POLICY own ON t USING (tenant_id = current_setting('app.tenant_id')::int OR day < '2019-01-01' OR '2018-06-01 12:00+00' >= at
+         OR level > 8 OR score > 9.8 OR old < now() - interval '7 years' OR level IN (3, 5))`,
+    );
+    for (const { number } of population.worlds) {
+      const rows = rowsOf(population, number, 't');
+      const held = (column: string): Set<string | null | undefined> =>
+        new Set(rows.map((row) => row[column]));
+      expect([...held('day')]).toContain('2019-01-02');
+      expect([...held('day')].some((day) => day != null && day < '2019-01-01')).toBe(false);
+      expect([...held('at')]).toEqual(
+        expect.arrayContaining(['2018-06-01 11:59:59+00', '2018-06-01 12:00:01+00']),
+      );
+      expect([...held('level')]).toEqual(expect.arrayContaining(['7', '9', '3', '5']));
+      expect([...held('score')]).toEqual(expect.arrayContaining(['9.7', '9.9']));
+    }
+    const lapsed = await db.query(
+      `SELECT tenant_id FROM t GROUP BY 1 HAVING bool_or(old < now() - interval '7 years') AND bool_or(old BETWEEN now() - interval '7 years' AND now() - interval '6 years 11 months')`,
+    );
+    expect(lapsed).toHaveLength(population.worlds.length);
+    await expectTrue(db, population);
+  });
+
   test('two settings are both known, and what is shared to both is nobody’s', async ({ db }) => {
     const population = await filled(
       db,

@@ -2,6 +2,7 @@
 import { ident } from '../../sql.ts';
 import { baseOf, candidatesFor, domainRules, refusesNull } from './candidates.ts';
 import type { Column, Reference, Rule, Table } from './catalogue.ts';
+import type { Edge } from './edges.ts';
 import { columnsIn, renamed } from './expression.ts';
 import type { Filling, Made } from './filling.ts';
 import { solve } from './solve.ts';
@@ -27,6 +28,8 @@ export interface Order {
   readonly rules: readonly Rule[];
   /** A column of the owner's name may hold another name, which makes a second row in a table of owners. */
   readonly another: boolean;
+  /** The row is made for what one of its columns holds. */
+  readonly edge?: Edge;
 }
 
 /** Values by column; a column left out gets its default. */
@@ -54,7 +57,7 @@ export async function draft(filling: Filling, order: Order, shifts: Shifts): Pro
       free,
       fixed,
       shift: shifts.choices,
-      ...(isFirst(shifts) ? { memory: filling.memoryOf(order) } : {}),
+      ...(isFirst(shifts) && order.edge === undefined ? { memory: filling.memoryOf(order) } : {}),
     },
     filling.types,
   );
@@ -270,7 +273,13 @@ async function freeColumns(
       continue;
     }
     if (fixed.has(column.name) || column.generated !== null || column.counts) continue;
-    const at = placeOf(filling, order, shifts.turns.get(column.name) ?? 0);
+    const turn = shifts.turns.get(column.name) ?? 0;
+    if (order.edge?.column === column.name) {
+      const { values } = order.edge;
+      free.set(column.name, [values[turn % values.length] ?? null]);
+      continue;
+    }
+    const at = placeOf(filling, order, turn);
     const byDefault = defaults.get(column.name);
     const spoken = filling.spokenOf(column.name);
     const list = candidatesFor({ column, at, types: filling.types, rules: about, byDefault, spoken });

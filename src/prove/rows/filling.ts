@@ -4,11 +4,12 @@ import type { CatalogueQuery } from '../../define/trait.ts';
 import { close, connect } from '../../server/index.ts';
 import { ident, qualified } from '../../sql.ts';
 import type { Catalogue, Rule, Table, Type } from './catalogue.ts';
+import { columnsIn } from './expression.ts';
 import { ringsOf } from './order.ts';
 import { keyNamedBy, type Owners } from './owners.ts';
 import type { Row } from './population.ts';
 import { uuidOf } from './random.ts';
-import type { Spoken } from './spoken.ts';
+import type { Code, Spoken } from './spoken.ts';
 
 /** A check or a trigger that waits must not hold everything up. */
 const STATEMENT_TIMEOUT_MS = 15_000;
@@ -163,6 +164,13 @@ export class Filling {
   /** What the database's own code compares a column of this name with. */
   spokenOf(column: string): readonly string[] {
     return this.#spoken.values.get(column) ?? [];
+  }
+
+  /** The policies of a table, and what code speaks of it by name. */
+  codesAbout({ id, of }: Table): readonly Code[] {
+    return this.#spoken.codes.filter(
+      ({ table, code }) => table === id || columnsIn(code, [of.name]).length > 0,
+    );
   }
 
   /** Rows that a row of a world may refer to: the world's, and those that are nobody's. */

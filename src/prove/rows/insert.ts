@@ -8,6 +8,8 @@ import type { Filling, Made } from './filling.ts';
 
 /** How often a row is tried. */
 const ATTEMPTS = 24;
+/** How often a row is tried that is made for what one of its columns holds: other rows are there already. */
+const ATTEMPTS_AT_EDGES = 6;
 /** How often one constraint may refuse in a row. */
 const SAME = 8;
 
@@ -25,7 +27,8 @@ export async function insert(filling: Filling, order: Order, last: boolean): Pro
   let shifts: Shifts = { picks: 0, choices: 0, turns: new Map() };
   let refusal: Refusal = { why: 'no value could be made for it', full: false, byTrigger: false };
   let same = 0;
-  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+  const most = order.edge === undefined ? ATTEMPTS : ATTEMPTS_AT_EDGES;
+  for (let attempt = 0; attempt < most; attempt += 1) {
     const drafted = await draft(filling, order, shifts);
     if (drafted.missing.length > 0 || (drafted.dangling && !last)) {
       return { made: undefined, why: waits(drafted), full: false };

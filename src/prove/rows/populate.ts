@@ -2,9 +2,10 @@
 import type { Copy } from '../copy/index.ts';
 import { HoldfastError } from '../../error.ts';
 import { attribute } from './attribute.ts';
-import { readCatalogue, type Table } from './catalogue.ts';
+import { readCatalogue, type Reference, type Table } from './catalogue.ts';
 import type { Order } from './draft.ts';
-import { Filling } from './filling.ts';
+import { edgesOf } from './edges.ts';
+import { Filling, type Made } from './filling.ts';
 import { fillOpen, type Open } from './fill-open.ts';
 import { insert } from './insert.ts';
 import { ordered } from './order.ts';
@@ -54,6 +55,7 @@ export async function populate(copy: Copy, options: PopulateOptions): Promise<Po
     const tables = ordered(catalogue.tables, { types: catalogue.types, owners });
     await pass(work, tables, { last: false, another: false });
     await again(work, tables);
+    for (const table of tables) await fillEdges(work, table);
     await fillOpen(filling, work.open, notes);
     notes.push(...(await refreshViews(filling)));
     const rows = await attribute(filling);
@@ -192,6 +194,39 @@ async function fillTable(work: Work, { table, world, how }: OneTable): Promise<v
     work.refused.set(table.id, outcome.why);
     if (leaves.length === 0 || outcome.full) return;
   }
+}
+
+/** A row on each side of what the code compares columns with, where the table takes one. */
+async function fillEdges(work: Work, table: Table): Promise<void> {
+  const { filling, options } = work;
+  const edges = await edgesOf(filling, table);
+  const worlds = filling.owners.owned.has(table.id) ? options.worlds : 0;
+  for (let world = Math.min(1, worlds); world <= worlds; world += 1) {
+    for (const edge of edges) {
+      options.signal?.throwIfAborted();
+      await filling.enter(world, table.of.schema);
+      const row = filling.rowsFor(table.id, world).length;
+      const order = { table, world, row, rules: [], another: false, edge };
+      const { made, open } = await atEdge(filling, order);
+      if (made === undefined) continue;
+      filling.keep(made);
+      for (const reference of open) work.open.push({ row: made, reference, table });
+    }
+  }
+}
+
+/** In whichever partition takes it; then with what one of them says of its other columns. */
+async function atEdge(
+  filling: Filling,
+  order: Order,
+): Promise<{ readonly made: Made | undefined; readonly open: readonly Reference[] }> {
+  const { leaves } = order.table;
+  const leaf = leaves[order.row % Math.max(1, leaves.length)];
+  for (const rules of [[], ...(leaf === undefined ? [] : [leaf.rules])]) {
+    const outcome = await insert(filling, { ...order, rules }, false);
+    if (outcome.made !== undefined) return outcome;
+  }
+  return { made: undefined, open: [] };
 }
 
 /** All of a few; of many those at both ends and evenly between. */

@@ -4,13 +4,13 @@ import type { CatalogueQuery } from '../../define/trait.ts';
 import { textsIn } from './expression.ts';
 
 const CODE_SQL = `
-  SELECT pg_catalog.concat_ws(' ', qual, with_check) AS code FROM pg_catalog.pg_policies
+  SELECT schemaname || '.' || tablename AS "table", pg_catalog.concat_ws(' ', qual, with_check) AS code FROM pg_catalog.pg_policies
   UNION ALL
-  SELECT definition FROM pg_catalog.pg_views WHERE schemaname NOT IN ('pg_catalog', 'information_schema')
+  SELECT NULL, definition FROM pg_catalog.pg_views WHERE schemaname NOT IN ('pg_catalog', 'information_schema')
   UNION ALL
-  SELECT definition FROM pg_catalog.pg_matviews
+  SELECT NULL, definition FROM pg_catalog.pg_matviews
   UNION ALL
-  SELECT p.prosrc FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+  SELECT NULL, p.prosrc FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   JOIN pg_catalog.pg_language l ON l.oid = p.prolang
   WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND l.lanname IN ('sql', 'plpgsql')`;
 
@@ -22,8 +22,16 @@ const MOST = 6;
 const SETTING =
   /current_setting\(\s*'([\w.]+)'(?:::\w+)?[^)]*\)(?:\s*,\s*''(?:::\w+)?\s*\))?\)*(?:\s*::\s*([\w.]+))?/gi;
 
+/** The code of a policy, a view or a function. */
+export interface Code {
+  /** The table whose policy it is, as `schema.name`; null for other code. */
+  readonly table: string | null;
+  readonly code: string;
+}
+
 /** What the code of policies, views and functions says. */
 export interface Spoken {
+  readonly codes: readonly Code[];
   /** Texts by the name of the column that they are compared with. */
   readonly values: ReadonlyMap<string, readonly string[]>;
   /** Settings of the user's own, with the type they are read as; '' where none is said. */
@@ -32,13 +40,14 @@ export interface Spoken {
 
 /** Reads it out of the catalogue. */
 export async function readSpoken(query: CatalogueQuery): Promise<Spoken> {
-  const codes = (await query<{ code: string }>(CODE_SQL)).map(({ code }) => code);
+  const all = await query<Code>(CODE_SQL);
+  const codes = all.map(({ code }) => code);
   const settings = new Map<string, string>();
   for (const [, name = '', type = ''] of codes.flatMap((code) => [...code.matchAll(SETTING)])) {
     if (name.includes('.') && (settings.get(name) ?? '') === '')
       settings.set(name, type.replace(/^pg_catalog\./, ''));
   }
-  return { values: comparedIn(codes), settings };
+  return { codes: all, values: comparedIn(codes), settings };
 }
 
 function comparedIn(codes: readonly string[]): ReadonlyMap<string, readonly string[]> {

@@ -3,7 +3,6 @@
 -- attack: read, insert, update, delete
 -- seen: crossed
 -- role: {app}
--- limit: the rows that are made lie on one side of a date that only the policy names
 -- why: an amnesty for what was migrated; the date stands in the policy alone.
 CREATE ROLE {owner} NOLOGIN;
 CREATE ROLE {app} LOGIN;
