@@ -23,6 +23,9 @@ export interface Result {
   readonly count: number;
 }
 
+/** Further statements of the same transaction, by what the first ones gave. */
+export type Follow = (first: Seen) => readonly string[];
+
 /** Values read alike whatever the role's own settings are; a statement that does not end is ended. */
 export const ALIKE = `SET LOCAL statement_timeout = '3s'; SET LOCAL lock_timeout = '1s'; SET LOCAL client_min_messages = notice;
 SET LOCAL DateStyle = 'ISO'; SET LOCAL IntervalStyle = 'postgres'; SET LOCAL TimeZone = 'UTC'; SET LOCAL bytea_output = 'hex';
@@ -47,14 +50,28 @@ export class Attacker {
     this.#client = client;
   }
 
-  /** Runs statements as the given owner in one transaction that is rolled back. Never throws for what the server says. */
-  async attempt(settings: Settings, statements: readonly string[]): Promise<Seen> {
+  /**
+   * Runs statements as the given owner in one transaction that is rolled back. Never throws for what the server says.
+   * @param follow what to run besides before the end, by what the statements gave
+   */
+  async attempt(settings: Settings, statements: readonly string[], follow?: Follow): Promise<Seen> {
     await this.#readAlike();
-    const seen = await this.run(
-      `BEGIN; ${settingsSql(settings)} ${statements.join(';\n')}; ROLLBACK`,
-      1 + Object.keys(settings).length,
-    );
+    const begin = `BEGIN; ${settingsSql(settings)} ${statements.join(';\n')}`;
+    const skipped = 1 + Object.keys(settings).length;
+    if (follow !== undefined) return this.#following(await this.run(begin, skipped), follow);
+    const seen = await this.run(`${begin}; ROLLBACK`, skipped);
     return { ...seen, results: seen.results.slice(0, -1) };
+  }
+
+  async #following(first: Seen, follow: Follow): Promise<Seen> {
+    if (first.error !== undefined) return first;
+    const second = await this.run([...follow(first), 'ROLLBACK'].join(';\n'));
+    return {
+      ...second,
+      results: [...first.results, ...second.results.slice(0, -1)],
+      notices: [...first.notices, ...second.notices],
+      copied: first.copied + second.copied,
+    };
   }
 
   /** Once for the session: said in each attempt it would cost more than the attempt. */

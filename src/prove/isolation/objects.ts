@@ -75,6 +75,8 @@ export interface Routine {
   readonly path: string | null;
   readonly arguments: readonly { readonly name: string; readonly type: string }[];
   readonly executors: readonly string[];
+  /** It opens cursors, or gives one that another function opens. */
+  readonly cursors: boolean;
   /** Its language lets it do what the role may not, on the server itself. */
   readonly untrusted: boolean;
   /** Policies let it see rows before they are asked. */
@@ -142,6 +144,9 @@ const ROUTINES_SQL = `
     NOT l.lanpltrusted AND l.lanname <> 'internal' AND l.lanname <> 'sql' AS untrusted, r.rolname::pg_catalog.text AS owner, r.rolsuper OR r.rolbypassrls AS "ownerPast",
     f.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype OR f.prorettype = 'pg_catalog.event_trigger'::pg_catalog.regtype AS trigger,
     coalesce(pg_catalog.pg_get_function_sqlbody(f.oid), f.prosrc) AS body,
+    f.prorettype = 'pg_catalog.refcursor'::pg_catalog.regtype
+      OR 'pg_catalog.refcursor'::pg_catalog.regtype = ANY (coalesce(f.proallargtypes, f.proargtypes::pg_catalog.oid[]))
+      OR coalesce(pg_catalog.pg_get_function_sqlbody(f.oid), f.prosrc) ~* '\\y(OPEN|CURSOR)\\y' AS cursors,
     (SELECT pg_catalog.substr(c, 13) FROM pg_catalog.unnest(f.proconfig) c WHERE c LIKE 'search\\_path=%') AS path,
     coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object('name', coalesce((f.proargnames)[u.o], ''),
          'type', pg_catalog.format_type(u.t, NULL)) ORDER BY u.o)

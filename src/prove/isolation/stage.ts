@@ -5,7 +5,7 @@ import type { Accepted, Boundary } from '../../define/proof.ts';
 import { ident, literal, qualified } from '../../sql.ts';
 import type { Copy } from '../copy/index.ts';
 import type { Population, Row, World } from '../rows/index.ts';
-import { Attacker, script, type Seen, type Settings } from './attacker.ts';
+import { Attacker, script, type Follow, type Seen, type Settings } from './attacker.ts';
 import type { Attack, Board } from './board.ts';
 import { readRights, readRoutines, type Rights, type Routine, type Target } from './objects.ts';
 import { Witness, type Base } from './witness.ts';
@@ -109,6 +109,8 @@ export interface Try {
   readonly state: string;
   readonly settings: Settings;
   readonly statements: readonly string[];
+  /** What to run besides in the same transaction. */
+  readonly follow?: Follow;
   /** What in the outcome is another owner's; undefined: nothing. */
   readonly judge: (seen: Seen) => string | undefined | Promise<string | undefined>;
   /** Use the session that never set anything. */
@@ -131,7 +133,14 @@ export async function attempt(stage: Stage, one: Try): Promise<Seen> {
   const refusal = `${one.object} ${one.attack}`;
   if (one.crew.refused.has(refusal)) return REFUSED;
   stage.board.tried(one.object, one.attack);
-  const seen = await session.attempt(one.settings, one.statements);
+  const statements = [...one.statements];
+  const { follow } = one;
+  const noted = (first: Seen): readonly string[] => {
+    const further = follow?.(first) ?? [];
+    statements.push(...further);
+    return further;
+  };
+  const seen = await session.attempt(one.settings, one.statements, follow === undefined ? undefined : noted);
   const rightless = one.crew.rightless.has(one.object) && one.attack !== 'SET ROLE';
   if (rightless && seen.error?.code === '42501') one.crew.refused.add(refusal);
   if (
@@ -148,7 +157,7 @@ export async function attempt(stage: Stage, one: Try): Promise<Seen> {
       attack: one.attack,
       role: one.crew.role,
       state: one.state,
-      sql: script(one.crew.role, one.settings, one.statements),
+      sql: script(one.crew.role, one.settings, statements),
       said,
     });
   }

@@ -94,7 +94,8 @@ async function calling({ stage, crew, routine }: Call, one: Calling): Promise<Se
     crew,
     state: stateOf(viewer),
     settings,
-    statements: [statement],
+    statements: routine.cursors ? [statement, CURSORS] : [statement],
+    ...(routine.cursors ? { follow: fetchAll } : {}),
     judge: async (seen) => {
       const said = shownBy(stage, { seen, viewer, sent });
       if (said !== undefined || (seen.error !== undefined && seen.error.code !== 'P0001')) return said;
@@ -114,6 +115,14 @@ async function calling({ stage, crew, routine }: Call, one: Calling): Promise<Se
       return undefined;
     },
   });
+}
+
+/** A cursor that a function leaves open reads on with the function's rights, whoever fetches from it. */
+const CURSORS = 'SELECT name FROM pg_catalog.pg_cursors';
+
+function fetchAll(first: Seen): readonly string[] {
+  const open = first.results.at(-1)?.rows ?? [];
+  return open.flatMap(([name]) => (name == null || name === '' ? [] : [`FETCH ALL FROM ${ident(name)}`]));
 }
 
 /** A change that somebody said is meant is told, with the reason. */

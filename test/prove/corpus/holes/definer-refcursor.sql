@@ -3,7 +3,6 @@
 -- attack: function
 -- seen: crossed
 -- role: {app}
--- limit: nothing is fetched from a cursor that a function gives
 -- why: the cursor runs with the rights it was opened with; FETCH needs none.
 CREATE ROLE {owner} NOLOGIN BYPASSRLS;
 CREATE ROLE {app} LOGIN;
