@@ -18,6 +18,8 @@ export interface Boundary {
   readonly name: string;
   /** The setting that says for whom a session works: `app.current_tenant_id`. */
   readonly setting: string;
+  /** The setting's text is JSON, and these keys lead to the value in it, the outermost first: `['tenant_id']`. */
+  readonly within?: readonly string[];
   /** Tables whose rows are somebody's, with the column whose value the setting is compared with. */
   readonly tables: readonly { readonly of: RelationName; readonly column: string }[];
   /** Relations whose rows are everybody's, with the reason. */
@@ -33,6 +35,7 @@ export interface Boundary {
   /** More settings that an owner's session carries, each with a column that holds its value in the owner's own rows. */
   readonly carries?: readonly {
     readonly setting: string;
+    readonly within?: readonly string[];
     readonly of: RelationName;
     readonly column: string;
   }[];

@@ -7,7 +7,7 @@ import type { Diagnostic, Trait } from './trait.ts';
 export type Proofs = { readonly [Part in keyof Proved]-?: NonNullable<Proved[Part]> };
 
 /**
- * What the traits of a definition ask to be shown. Values of one trait that draw the same line (one name, one setting)
+ * What the traits of a definition ask to be shown. Values of one trait that draw the same line (one name, one setting, one place in it)
  * give one boundary with the tables and roles of all. Pure.
  */
 export function collectProofs(model: Model, traits: readonly Trait[]): Proofs {
@@ -22,7 +22,7 @@ export function collectProofs(model: Model, traits: readonly Trait[]): Proofs {
 function together(boundaries: readonly Boundary[]): readonly Boundary[] {
   const lines = new Map<string, Boundary>();
   for (const one of boundaries) {
-    const line = JSON.stringify([one.name, one.setting]);
+    const line = JSON.stringify([one.name, one.setting, one.within]);
     const first = lines.get(line);
     lines.set(line, first === undefined ? one : joined(first, one));
   }
@@ -35,6 +35,7 @@ function joined(first: Boundary, other: Boundary): Boundary {
   return {
     name: first.name,
     setting: first.setting,
+    ...(first.within === undefined ? {} : { within: first.within }),
     tables,
     // What one value calls everybody's is somebody's as soon as another says whose.
     shared: once([...first.shared, ...other.shared], ({ of }) => label(of)).filter(
@@ -49,7 +50,9 @@ function joined(first: Boundary, other: Boundary): Boundary {
 }
 
 function carried(all: NonNullable<Boundary['carries']>): Pick<Boundary, 'carries'> {
-  return all.length === 0 ? {} : { carries: once(all, ({ setting }) => setting) };
+  return all.length === 0
+    ? {}
+    : { carries: once(all, ({ setting, within }) => JSON.stringify([setting, within])) };
 }
 
 function once<T>(values: readonly T[], keyOf: (value: T) => string): readonly T[] {

@@ -168,3 +168,67 @@ test('ValidaHub is guessed as it was meant', async ({ db }) => {
   );
   expect(new Set(boundaries[0]?.roles)).toEqual(new Set([roles.app, roles.analytics]));
 });
+
+test('a setting that holds JSON: the keys that lead to the value, in policies, functions and variables', async ({
+  db,
+}) => {
+  const one = await db.another();
+  await one.query(`
+    CREATE SCHEMA auth;
+    CREATE FUNCTION auth.jwt() RETURNS jsonb LANGUAGE sql STABLE
+      AS $$ SELECT coalesce(nullif(current_setting('request.jwt.claims', true), ''), '{}')::jsonb $$;
+    CREATE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE AS $$ SELECT (auth.jwt() ->> 'sub')::uuid $$;
+    CREATE FUNCTION auth.may(asked uuid) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+      DECLARE tenant uuid := (current_setting('request.jwt.claims', true)::json #>> '{app_metadata,tenant_id}')::uuid;
+      BEGIN RETURN EXISTS (SELECT FROM public.tenants t WHERE t.id = tenant AND t.id = asked); END $$;
+    CREATE TABLE tenants (id uuid PRIMARY KEY);
+    CREATE TABLE orders (id int PRIMARY KEY, tenant_id uuid NOT NULL);
+    CREATE TABLE lines (id int PRIMARY KEY, tenant_id uuid NOT NULL);
+    CREATE TABLE notes (id int PRIMARY KEY, owner_id uuid NOT NULL);
+    CREATE TABLE prices (id int PRIMARY KEY, region text NOT NULL);
+    CREATE POLICY own ON orders USING (tenant_id = (auth.jwt() -> 'app_metadata' ->> 'tenant_id')::uuid);
+    CREATE POLICY own ON lines USING (((SELECT current_setting('request.jwt.claims', true))::json -> 'app_metadata' ->> 'tenant_id')::uuid = tenant_id);
+    CREATE POLICY own ON tenants USING (auth.may(id));
+    CREATE POLICY own ON notes USING (owner_id = (SELECT auth.uid()));
+    CREATE POLICY own ON prices USING (region = current_setting('app.region', true))`);
+  const { boundaries, said } = await guessBoundaries(queryOf(one), { roles: [] });
+  const shown = boundaries.map(({ setting, within, tables }) => ({
+    setting,
+    within,
+    tables: tables.map(({ of, column }) => `${of.name}.${column}`),
+  }));
+  expect(shown).toEqual([
+    {
+      setting: 'request.jwt.claims',
+      within: ['app_metadata', 'tenant_id'],
+      tables: ['lines.tenant_id', 'orders.tenant_id', 'tenants.id'],
+    },
+  ]);
+  expect(said[0]).toMatch(
+    /^Setting request\.jwt\.claims, in it app_metadata\.tenant_id: .*, and 2 more do alike\.$/,
+  );
+});
+
+test('a group that a login becomes by SET ROLE is an application role; one that bypasses or owns is none', async ({
+  db,
+}) => {
+  const one = await db.another();
+  const [anon, member, service, owner, login] = ['anon', 'member', 'service', 'holder', 'login'].map((name) =>
+    db.role(name),
+  );
+  await one.query(`
+    CREATE ROLE "${anon}"; CREATE ROLE "${member}"; CREATE ROLE "${service}" BYPASSRLS; CREATE ROLE "${owner}";
+    CREATE ROLE "${login}" LOGIN NOINHERIT IN ROLE "${member}", "${anon}", "${service}", "${owner}";
+    CREATE TABLE t (id int); CREATE TABLE u (id int); ALTER TABLE u OWNER TO "${owner}";
+    GRANT SELECT ON t TO "${anon}", "${member}", "${service}", "${owner}"`);
+  const groups = (await applicationRoles(queryOf(one))).filter(({ name }) => name !== login);
+  expect(groups.map(({ name, through, why }) => ({ name, through, why }))).toEqual(
+    [anon, member].map((name) => ({
+      name,
+      through: login,
+      why: `rights on 1 objects are granted; ${login} logs in and becomes it by SET ROLE`,
+    })),
+  );
+  await one.query(`DROP ROLE "${login}"; CREATE ROLE "${login}" LOGIN IN ROLE "${member}"`);
+  expect((await applicationRoles(queryOf(one))).map(({ name }) => name)).toEqual([login]);
+});

@@ -180,7 +180,7 @@ test('without anything to go by, or without a role, nothing is shown, and that i
   const { db: closed } = await stage(
     db,
     `
-    ALTER POLICY own ON app.teams USING ((current_setting('app.tenant', true)::json ->> 'tenant') = tenant);
+    ALTER POLICY own ON app.teams USING (md5(current_setting('app.tenant', true)) = tenant);
     REVOKE ALL ON app.notes FROM {app}`,
   );
   const blind = isolationEvidence(await attack(closed));
@@ -212,4 +212,78 @@ test('an attack that is stopped ends at once, and says so', async ({ db }) => {
     },
   });
   await expect(running).rejects.toMatchObject({ code: 'HF_INTERRUPTED' });
+});
+
+const claimed = (open: string): string => `
+  CREATE ROLE {member}; CREATE ROLE {login} LOGIN NOINHERIT IN ROLE {member};
+  CREATE SCHEMA auth; GRANT USAGE ON SCHEMA auth TO {member};
+  CREATE FUNCTION auth.jwt() RETURNS jsonb LANGUAGE sql STABLE
+    AS $$ SELECT nullif(current_setting('request.jwt.claims', true), '')::jsonb $$;
+  CREATE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE AS $$ SELECT nullif(auth.jwt() ->> 'sub', '')::uuid $$;
+  CREATE TABLE notes (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant_id bigint NOT NULL, owner_id uuid NOT NULL, body text);
+  CREATE TABLE orders (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant_id bigint NOT NULL, total int);
+  ALTER TABLE notes ENABLE ROW LEVEL SECURITY; ALTER TABLE orders ENABLE ROW LEVEL SECURITY;
+  CREATE POLICY own ON notes TO {member} USING (owner_id = (SELECT auth.uid())
+    AND tenant_id = nullif(auth.jwt() -> 'app_metadata' ->> 'tenant_id', '')::bigint);
+  CREATE POLICY own ON orders TO {member}
+    USING (tenant_id = nullif(auth.jwt() -> 'app_metadata' ->> 'tenant_id', '')::bigint ${open});
+  GRANT SELECT, INSERT, UPDATE, DELETE ON notes, orders TO {member}`;
+
+async function stageClaimed(
+  db: TestDatabase,
+  open = '',
+): Promise<{ db: TestDatabase; login: string; member: string }> {
+  const one = await db.another();
+  const [login, member] = [one.role('login'), one.role('member')];
+  await one.query(claimed(open).replaceAll('{login}', `"${login}"`).replaceAll('{member}', `"${member}"`));
+  return { db: one, login, member };
+}
+
+test('owners in a token’s claims, asked by a role that its login becomes: all of it is tried, and holds', async ({
+  db,
+}) => {
+  const { db: one, member } = await stageClaimed(db);
+  const found = await attack(one);
+  expect(found.boundaries).toHaveLength(1);
+  expect(found.boundaries[0]).toMatchObject({
+    setting: 'request.jwt.claims',
+    within: ['app_metadata', 'tenant_id'],
+    carries: [{ setting: 'request.jwt.claims', within: ['sub'], column: 'owner_id' }],
+  });
+  expect(found.roles).toContain(member);
+  expect(found.crossings).toEqual([]);
+  expect(isolationEvidence(found).verdict).toBe('held');
+  const tried = found.cells.filter(({ object, outcome }) => object === 'public.orders' && outcome === 'held');
+  expect(tried.map((cell) => cell.attack)).toEqual(
+    expect.arrayContaining(['read', 'insert', 'move', 'prepared']),
+  );
+  expect(
+    found.told.filter(({ severity, subject }) => severity !== 'info' && !subject.startsWith('PostgreSQL')),
+  ).toEqual([]);
+});
+
+test('a claim that nobody checks lets in whoever sends it empty, and the script says who becomes what', async ({
+  db,
+}) => {
+  const {
+    db: one,
+    login,
+    member,
+  } = await stageClaimed(db, `OR auth.jwt() -> 'app_metadata' ->> 'tenant_id' = ''`);
+  const found = await attack(one);
+  expect(crossed(found)).toEqual(['public.orders: malformed setting']);
+  const [shown] = found.crossings;
+  expect(shown).toMatchObject({ role: member, state: expect.stringContaining('tenant_id') });
+  expect(shown?.sql.split('\n').slice(0, 3)).toEqual([
+    `-- logged in as ${login}`,
+    `SET ROLE "${member}";`,
+    'BEGIN;',
+  ]);
+  await withCopy({ url: one.url, scratchUrl: one.url, now: NOW }, async (copy) => {
+    await populate(copy, { boundaries: found.boundaries, worlds: 2, seed: 1 });
+    const session = await copy.login(login);
+    const results = (await session.query(shown?.sql ?? '')) as unknown as { rows: { tenant_id: string }[] }[];
+    await close(session);
+    expect(new Set(results.flatMap(({ rows }) => rows ?? []).map((row) => row.tenant_id)).size).toBe(2);
+  });
 });

@@ -1,10 +1,13 @@
 // Finds in SQL text which column is compared with which session setting. Text alone never decides what is proved: it
 // only says what to try, and what was guessed is shown.
 import type { Catalogue, Relation, Text } from './catalogue.ts';
+import { keysAfter } from './claims.ts';
 
 /** A column that some text compares with a setting. */
 export interface Comparison {
   readonly setting: string;
+  /** Keys that lead into the setting's JSON; none: its text is what is compared. */
+  readonly keys: readonly string[];
   readonly relation: Relation;
   readonly column: string;
   /** Where it was read: `policy p on public.t`. */
@@ -27,13 +30,13 @@ export function comparisons(catalogue: Catalogue): readonly Comparison[] {
   const found: Comparison[] = [];
   for (const text of reached(catalogue.texts)) {
     const names = aliases(text.sql);
-    for (const { setting, start, end } of reads(text, reading)) {
+    for (const { setting, keys, start, end } of reads(text, reading)) {
       const token = columnBefore(text.sql.slice(0, start)) ?? columnAfter(text.sql.slice(end));
       const relation =
         token === undefined ? undefined : relationOfColumn(token, { text, names, of: catalogue.relations });
       if (token === undefined || relation === undefined) continue;
       const lookUp = relation.oid !== text.relation && text.kind !== 'view';
-      found.push({ setting, relation, column: token.column, from: text.subject, lookUp });
+      found.push({ setting, keys, relation, column: token.column, from: text.subject, lookUp });
     }
   }
   return found;
@@ -66,51 +69,72 @@ export function calls(sql: string, name: string): boolean {
   return new RegExp(String.raw`(?<![\w$])"?${escaped(name)}"?\s*\(`, 'i').test(sql);
 }
 
+/** A setting, and the keys into its JSON. */
+interface Source {
+  readonly setting: string;
+  readonly keys: readonly string[];
+}
+
 /** Functions without argument and without FROM that only hand a setting on, by name. */
-function readers(texts: readonly Text[]): ReadonlyMap<string, string> {
-  const found = new Map<string, string>();
+function readers(texts: readonly Text[]): ReadonlyMap<string, Source> {
+  const found = new Map<string, Source>();
   const simple = texts.filter(
     (text) => text.kind === 'function' && text.arguments === 0 && !/\bFROM\b/i.test(text.sql),
   );
   for (let pass = 0; pass < 3; pass += 1) {
     for (const text of simple) {
-      const direct = SETTING_ONCE.exec(text.sql)?.[1];
-      const through = [...found].find(([name]) => name !== text.name && calls(text.sql, name))?.[1];
-      const setting = direct ?? through;
-      if (setting !== undefined) found.set(text.name, setting);
+      const others = new Map([...found].filter(([name]) => name !== text.name));
+      const source = sourceIn(text.sql, others);
+      if (source !== undefined) found.set(text.name, source);
     }
   }
   return found;
 }
 
-const SETTING_ONCE = /current_setting\(\s*E?'([^']+)'/i;
+const SETTING_ONCE = /current_setting\(\s*E?'([^']+)'(?:::[\w.]+)?(?:\s*,\s*[\w']+)?\s*\)?/i;
 
-interface Read {
-  readonly setting: string;
+/** The setting that a text reads first, by itself or by a function that hands one on. */
+function sourceIn(sql: string, reading: ReadonlyMap<string, Source>): Source | undefined {
+  const direct = SETTING_ONCE.exec(sql);
+  if (direct !== null)
+    return { setting: direct[1] ?? '', keys: keysAfter(sql.slice(direct.index + direct[0].length)).keys };
+  for (const [name, source] of reading) {
+    const called = callOf(name, 'i').exec(sql);
+    if (called === null) continue;
+    const { keys } = keysAfter(sql.slice(called.index + called[0].length));
+    return { setting: source.setting, keys: [...source.keys, ...keys] };
+  }
+  return undefined;
+}
+
+/** A call without arguments of the function of that name. */
+function callOf(name: string, flags: string): RegExp {
+  return new RegExp(String.raw`(?:"?[\w$]+"?\.)?(?<![\w$])"?${escaped(name)}"?\(\s*\)`, flags);
+}
+
+interface Read extends Source {
   readonly start: number;
   readonly end: number;
 }
 
 /** Where a text reads a setting: directly, by a function that hands it on, by a variable it was put in. */
-function reads(text: Text, reading: ReadonlyMap<string, string>): Read[] {
+function reads(text: Text, reading: ReadonlyMap<string, Source>): Read[] {
   const found: Read[] = [];
-  const add = (pattern: RegExp, setting: string | undefined): void => {
+  const add = (pattern: RegExp, source: Source | undefined): void => {
     for (const match of text.sql.matchAll(pattern)) {
-      const name = setting ?? match[1] ?? '';
-      found.push({ setting: name, start: match.index, end: match.index + match[0].length });
+      const { setting, keys } = source ?? { setting: match[1] ?? '', keys: [] };
+      const end = match.index + match[0].length;
+      const into = keysAfter(text.sql.slice(end));
+      found.push({ setting, keys: [...keys, ...into.keys], start: match.index, end: end + into.length });
     }
   };
   add(/(?:pg_catalog\.)?current_setting\(\s*E?'([^']+)'(?:::[\w.]+)?(?:\s*,\s*[\w']+)?\s*\)/gi, undefined);
-  for (const [name, setting] of reading) {
-    add(new RegExp(String.raw`(?:"?[\w$]+"?\.)?(?<![\w$])"?${escaped(name)}"?\(\s*\)`, 'gi'), setting);
-  }
+  for (const [name, source] of reading) add(callOf(name, 'gi'), source);
   const assigned = /(\w+)\s+[\w.[\]]+\s*(?:NOT\s+NULL\s*)?(?::=|\bDEFAULT\b)\s*([^;]*);/gi;
   for (const match of text.kind === 'function' ? text.sql.matchAll(assigned) : []) {
-    const setting =
-      SETTING_ONCE.exec(match[2] ?? '')?.[1] ??
-      [...reading].find(([name]) => calls(match[2] ?? '', name))?.[1];
-    if (setting !== undefined)
-      add(new RegExp(String.raw`(?<![\w.])${escaped(match[1] ?? '')}(?!\w)`, 'g'), setting);
+    const source = sourceIn(match[2] ?? '', reading);
+    if (source !== undefined)
+      add(new RegExp(String.raw`(?<![\w.])${escaped(match[1] ?? '')}(?!\w)`, 'g'), source);
   }
   return found;
 }

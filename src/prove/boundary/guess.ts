@@ -3,6 +3,7 @@ import { label } from '../../define/model.ts';
 import type { Boundary } from '../../define/proof.ts';
 import type { CatalogueQuery } from '../../define/trait.ts';
 import { readCatalogue, type Catalogue, type Reference, type Relation } from './catalogue.ts';
+import { spokenName, type Spoken } from './claims.ts';
 import { comparisons, type Comparison } from './comparisons.ts';
 import { applicationRoles } from './roles.ts';
 
@@ -62,9 +63,9 @@ export async function guessBoundaries(query: CatalogueQuery, hints: BoundaryHint
       const { of, column } = boundary.tables[0] ?? { of: { schema: '', name: '' }, column: '' };
       boundaries[0] = {
         ...first,
-        carries: [...(first.carries ?? []), { setting: line.setting, of, column }],
+        carries: [...(first.carries ?? []), { ...spokenOf(line), of, column }],
       };
-      said.push(`A session also carries ${line.setting}: it is compared with ${label(of)}.${column}.`);
+      said.push(`A session also carries ${spokenName(line)}: it is compared with ${label(of)}.${column}.`);
     } else boundaries.push(boundary);
   }
   if (boundaries.length === 0) {
@@ -77,8 +78,7 @@ export async function guessBoundaries(query: CatalogueQuery, hints: BoundaryHint
 }
 
 /** One setting with the columns it is compared with. */
-interface Line {
-  readonly setting: string;
+interface Line extends Spoken {
   readonly compared: readonly Comparison[];
   /** Columns that say whose a row is in every table that has them. */
   readonly columns: readonly string[];
@@ -94,19 +94,23 @@ function linesOf(catalogue: Catalogue, { found, hints, said }: Sources): Line[] 
   const settings = new Map<string, Comparison[]>();
   for (const one of found) {
     if (hints.setting !== undefined && one.setting !== hints.setting) continue;
-    settings.set(one.setting, [...(settings.get(one.setting) ?? []), one]);
+    const key = JSON.stringify([one.setting, one.keys]);
+    settings.set(key, [...(settings.get(key) ?? []), one]);
   }
-  const lines = [...settings].map(([setting, compared]) => {
+  const lines = [...settings.values()].map((compared): Line => {
+    const { setting = '', keys = [] } = compared[0] ?? {};
     const names = [...new Set(compared.map((one) => one.column))].filter((name) => name !== 'id');
-    return { setting, compared, columns: hints.column === undefined ? names : [hints.column] };
+    const within = keys.length === 0 ? {} : { within: keys };
+    return { setting, ...within, compared, columns: hints.column === undefined ? names : [hints.column] };
   });
   lines.sort((left, right) => weight(right) - weight(left) || rank(left) - rank(right));
-  for (const { setting, compared } of lines) {
+  for (const line of lines) {
+    const { compared } = line;
     const sample = compared[0];
     if (sample === undefined) continue;
     const others = new Set(compared.map((one) => one.from)).size - 1;
     said.push(
-      `Setting ${setting}: ${sample.from} compares it with ${label(sample.relation)}.${sample.column}` +
+      `Setting ${spokenName(line)}: ${sample.from} compares it with ${label(sample.relation)}.${sample.column}` +
         (others > 0 ? `, and ${others} more do alike.` : '.'),
     );
   }
@@ -195,12 +199,16 @@ function boundaryOf(line: Line, { catalogue, roles, said }: Making): Boundary {
   );
   return {
     name: nameOfOwners(line, root?.relation),
-    setting: line.setting,
+    ...spokenOf(line),
     tables,
     shared,
     roles,
     spanning: [],
   };
+}
+
+function spokenOf({ setting, within }: Line): Spoken {
+  return within === undefined ? { setting } : { setting, within };
 }
 
 /** The table that most foreign keys of owner columns lead to. */

@@ -3,8 +3,9 @@ import type { CatalogueQuery } from '../../define/trait.ts';
 import { readCatalogue } from './catalogue.ts';
 import { settingsRead as read, type SettingRead } from './comparisons.ts';
 
+export { spokenName, textWith, valueIn } from './claims.ts';
 export { guessBoundaries, OWNER_COLUMNS, type BoundaryHints, type Guess } from './guess.ts';
-export { applicationRoles, type ApplicationRole } from './roles.ts';
+export { applicationRoles, loginsBehind, type ApplicationRole } from './roles.ts';
 export type { SettingRead } from './comparisons.ts';
 
 /** Every setting that policies, guarded views and the functions they call read, with who reads it. Reads only. */

@@ -8,6 +8,8 @@ export interface ApplicationRole {
   readonly login: boolean;
   readonly super: boolean;
   readonly bypassesRowSecurity: boolean;
+  /** The login that becomes it by SET ROLE, without having its rights before; absent: it logs in, or nobody does yet. */
+  readonly through?: string;
   readonly why: string;
 }
 
@@ -23,7 +25,15 @@ interface RoleRow {
   readonly owned: number;
   /** A member of pg_read_all_data or pg_write_all_data. */
   readonly reads: boolean;
-  readonly groups: readonly number[];
+  readonly groups: readonly Membership[];
+}
+
+interface Membership {
+  readonly oid: number;
+  /** The group's rights are the member's without SET ROLE. */
+  readonly inherits: boolean;
+  /** The member may SET ROLE to the group. */
+  readonly sets: boolean;
 }
 
 const ROLES_SQL = `
@@ -46,7 +56,10 @@ const ROLES_SQL = `
          (SELECT count(*)::pg_catalog.int4 FROM pg_catalog.pg_policy p WHERE r.oid = ANY (p.polroles)) AS policies,
          (SELECT count(*)::pg_catalog.int4 FROM relations o WHERE o.relowner = r.oid) AS owned,
          pg_catalog.pg_has_role(r.oid, 'pg_read_all_data', 'MEMBER') OR pg_catalog.pg_has_role(r.oid, 'pg_write_all_data', 'MEMBER') AS reads,
-         ARRAY(SELECT m.roleid::pg_catalog.int8::pg_catalog.float8 FROM pg_catalog.pg_auth_members m WHERE m.member = r.oid) AS groups
+         coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object('oid', m.roleid::pg_catalog.int8::pg_catalog.float8,
+             'inherits', coalesce((pg_catalog.to_jsonb(m) ->> 'inherit_option')::pg_catalog.bool, r.rolinherit),
+             'sets', coalesce((pg_catalog.to_jsonb(m) ->> 'set_option')::pg_catalog.bool, true)))
+           FROM pg_catalog.pg_auth_members m WHERE m.member = r.oid), '[]') AS groups
   FROM pg_catalog.pg_roles r WHERE r.rolname NOT LIKE 'pg\\_%' ORDER BY r.rolname`;
 
 const PUBLIC_SQL = `
@@ -62,8 +75,8 @@ const OPERATIONS =
 const MOST_BY_PUBLIC = 3;
 
 /**
- * The roles an application works as: those that policies name or that hold rights on tables they do not own, or the login
- * roles that are their members. Left out: superusers and roles past row security that no login reaches or whose name says
+ * The roles an application works as: those that policies name or that hold rights on tables they do not own, the login
+ * roles that are their members, and groups that a login becomes by SET ROLE. Left out: superusers and roles past row security that no login reaches or whose name says
  * operations (`_admin`, `_backup`, `migrator`), owners unless nobody else logs in, roles that PostgreSQL made. Reads only.
  * @see https://www.postgresql.org/docs/current/catalog-pg-authid.html
  */
@@ -71,9 +84,10 @@ export async function applicationRoles(query: CatalogueQuery): Promise<readonly 
   const all = await query<RoleRow>(ROLES_SQL);
   const byOid = new Map(all.map((role) => [role.oid, role]));
   const found = new Map<string, ApplicationRole>();
-  const take = (role: RoleRow, why: string): void => {
+  const take = (role: RoleRow, why: string, through?: string): void => {
     if (found.has(role.name) || operates(role)) return;
     found.set(role.name, {
+      ...(through === undefined ? {} : { through }),
       name: role.name,
       login: role.login,
       super: role.super,
@@ -90,6 +104,13 @@ export async function applicationRoles(query: CatalogueQuery): Promise<readonly 
     }
   }
   const logins = found.size;
+  const through = behind(all);
+  for (const role of all.filter((one) => one.owned === 0 && !past(one))) {
+    const own = reason(role);
+    const login = through.get(role.name);
+    if (own !== undefined && login !== undefined)
+      take(role, `${own}; ${login} logs in and becomes it by SET ROLE`, login);
+  }
   for (const role of all) {
     const own = reason(role);
     const member = all.some((one) => found.has(one.name) && groupsOf(one, byOid).includes(role));
@@ -97,9 +118,32 @@ export async function applicationRoles(query: CatalogueQuery): Promise<readonly 
     if (own !== undefined && !role.login && !past(role) && !member && role.owned === 0)
       take(role, `${own}; nobody logs in as it yet`);
   }
-  if ([...found.values()].every((role) => !role.login))
+  if ([...found.values()].every((role) => !role.login && role.through === undefined))
     await takeOthers(query, { all, found: [...found.keys()], take });
   return [...found.values()].sort((left, right) => left.name.localeCompare(right.name));
+}
+
+/**
+ * The logins that become a role without login by SET ROLE and do not have its rights before, as PostgREST's authenticator
+ * does: by the role's name, the first login by name. Reads only.
+ * @see https://www.postgresql.org/docs/current/role-membership.html
+ */
+export async function loginsBehind(query: CatalogueQuery): Promise<ReadonlyMap<string, string>> {
+  return behind(await query<RoleRow>(ROLES_SQL));
+}
+
+/** Rows are in the order of the roles' names. */
+function behind(all: readonly RoleRow[]): ReadonlyMap<string, string> {
+  const byOid = new Map(all.map((role) => [role.oid, role]));
+  const found = new Map<string, string>();
+  for (const login of all.filter((role) => role.login && !past(role) && role.owned === 0)) {
+    const inherited = groupsOf(login, byOid, ({ inherits }) => inherits);
+    for (const group of groupsOf(login, byOid, ({ sets }) => sets)) {
+      if (!group.login && !inherited.includes(group) && !found.has(group.name))
+        found.set(group.name, login.name);
+    }
+  }
+  return found;
 }
 
 /** Where no login role was found: owners that log in, and those whom a grant to PUBLIC lets in. */
@@ -143,10 +187,15 @@ function operates(role: RoleRow): boolean {
   return past(role) && (OPERATIONS.test(role.name) || !role.login);
 }
 
-function groupsOf(role: RoleRow, byOid: ReadonlyMap<number, RoleRow>): readonly RoleRow[] {
+/** Groups that a role is in, directly or not, by memberships that are `meant`. */
+function groupsOf(
+  role: RoleRow,
+  byOid: ReadonlyMap<number, RoleRow>,
+  meant: (membership: Membership) => boolean = () => true,
+): readonly RoleRow[] {
   const found = new Set<RoleRow>();
   const visit = (one: RoleRow): void => {
-    for (const oid of one.groups) {
+    for (const { oid } of one.groups.filter(meant)) {
       const group = byOid.get(oid);
       if (group === undefined || found.has(group)) continue;
       found.add(group);

@@ -128,11 +128,25 @@ function resultOf(result: QueryArrayResult<(string | null)[]>): Result {
   };
 }
 
+/** Whose session it is. */
+export interface Logged {
+  readonly role: string;
+  /** The login that became the role by SET ROLE; absent: the role itself logged in. */
+  readonly through?: string;
+}
+
+/** The first lines of a script to copy: who logs in. */
+export function opening({ role, through }: Logged): string {
+  return through === undefined
+    ? `-- logged in as ${role}`
+    : `-- logged in as ${through}\nSET ROLE ${ident(role)};`;
+}
+
 /** A script to copy: who logs in, then the same statements without what only makes values read alike. */
-export function script(role: string, settings: Settings, statements: readonly string[]): string {
+export function script(by: Logged, settings: Settings, statements: readonly string[]): string {
   const lines = settingsSql(settings);
   return [
-    `-- logged in as ${role}`,
+    opening(by),
     'BEGIN;',
     ...(lines === '' ? [] : [lines]),
     ...statements.map(ended),

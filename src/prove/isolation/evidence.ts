@@ -1,4 +1,5 @@
 // The attacks' outcome as evidence: a verdict, the matrix, each way across with its statements.
+import { spokenName } from '../boundary/index.ts';
 import type { Evidence, Section, Verdict } from '../evidence.ts';
 import type { Cell, Crossing, Isolation } from './result.ts';
 
@@ -49,7 +50,7 @@ function sectionsOf(isolation: Isolation): Section[] {
   const lines = [
     ...boundaries.map(
       (one) =>
-        `Between one ${one.name} and another: setting ${one.setting}, ${one.tables.length} tables, roles ${one.roles.join(', ') || 'none'}.`,
+        `Between one ${one.name} and another: setting ${spokenName(one)}, ${one.tables.length} tables, roles ${one.roles.join(', ') || 'none'}.`,
     ),
     ...said,
   ];

@@ -31,16 +31,19 @@ export async function changesToOthers(stage: Stage, again: Again): Promise<strin
       `SELECT tableoid::pg_catalog.text || ctid::pg_catalog.text, ${table.columns.map((column) => ident(column.name)).join(', ')} FROM ${qualified(table)}`,
   );
   const prepared = (again.prepare ?? []).length > 0;
+  const through = stage.crews.find(({ role }) => role === again.role)?.through;
   const before = [
     `BEGIN; ${ALIKE}`,
     ...(prepared ? ['SET LOCAL session_replication_role = replica', ...(again.prepare ?? [])] : []),
     ...(prepared ? ['SET LOCAL session_replication_role = origin'] : []),
     ...reads,
-    await roleSettingsSql(stage, again.role),
-    `SET LOCAL SESSION AUTHORIZATION ${ident(again.role)}`,
+    await roleSettingsSql(stage, through ?? again.role),
+    `SET LOCAL SESSION AUTHORIZATION ${ident(through ?? again.role)}`,
+    ...(through === undefined ? [] : [`SET LOCAL ROLE ${ident(again.role)}`]),
   ];
   const after = [
     'SET CONSTRAINTS ALL IMMEDIATE',
+    'RESET ROLE',
     'RESET SESSION AUTHORIZATION',
     'SET LOCAL row_security = on',
     ...reads,

@@ -3,9 +3,10 @@ import { close } from '../../server/connection.ts';
 import { label, type RelationName } from '../../define/model.ts';
 import type { Accepted, Boundary } from '../../define/proof.ts';
 import { ident, literal, qualified } from '../../sql.ts';
+import { loginsBehind, textWith, valueIn } from '../boundary/index.ts';
 import type { Copy } from '../copy/index.ts';
 import type { Population, Row, World } from '../rows/index.ts';
-import { Attacker, script, type Follow, type Seen, type Settings } from './attacker.ts';
+import { Attacker, script, type Follow, type Logged, type Seen, type Settings } from './attacker.ts';
 import type { Attack, Board } from './board.ts';
 import { readRights, readRoutines, type Rights, type Routine, type Target } from './objects.ts';
 import { Witness, type Base } from './witness.ts';
@@ -27,8 +28,7 @@ export interface Stage {
 }
 
 /** The sessions of one role. */
-export interface Crew {
-  readonly role: string;
+export interface Crew extends Logged {
   readonly rights: ReadonlyMap<number, Rights>;
   /** Used for everything that sets something. */
   readonly session: Attacker;
@@ -53,18 +53,22 @@ export async function withStage<T>(source: StageSource, work: (stage: Stage) => 
   const { copy, roles, population, boundaries } = source;
   const routines = await readRoutines(copy.query, roles);
   const clients: Awaited<ReturnType<Copy['login']>>[] = [];
-  const login = async (role: string): Promise<Attacker> => {
-    const client = await copy.login(role);
+  const login = async ({ role, through }: Logged): Promise<Attacker> => {
+    const client = await copy.login(through ?? role);
     clients.push(client);
+    if (through !== undefined) await client.query(`SET ROLE ${ident(role)}`);
     return new Attacker(role, client);
   };
   try {
     const crews: Crew[] = [];
+    const behind = await loginsBehind(copy.query);
     for (const role of roles) {
       const rights = await readRights(copy.query, role);
       const rightless = new Set(source.targets.filter((one) => hasNone(rights.get(one.oid))).map(label));
-      const sessions = { session: await login(role), fresh: await login(role) };
-      crews.push({ role, rights, ...sessions, rightless, refused: new Set() });
+      const through = behind.get(role);
+      const logged = through === undefined ? { role } : { role, through };
+      const sessions = { session: await login(logged), fresh: await login(logged) };
+      crews.push({ ...logged, rights, ...sessions, rightless, refused: new Set() });
     }
     const { worlds } = population;
     const viewers =
@@ -85,11 +89,27 @@ function hasNone(rights: Rights | undefined): boolean {
 /** The settings of a session that works for an owner: the boundaries' own and what such a session carries besides. */
 export function settingsOf(stage: Pick<Stage, 'boundaries' | 'witness'>, world: World): Settings {
   const settings: Record<string, string> = { ...world.settings };
-  for (const { setting, of, column } of stage.boundaries.flatMap((one) => one.carries ?? [])) {
-    const value = stage.witness.rowsOf(of, world)[0]?.values[column];
-    if (value !== undefined && value !== null && !(setting in settings)) settings[setting] = value;
+  for (const one of stage.boundaries.flatMap((boundary) => boundary.carries ?? [])) {
+    const value = stage.witness.rowsOf(one.of, world)[0]?.values[one.column];
+    const text = settings[one.setting];
+    const there = text === undefined ? undefined : valueIn(one, text);
+    if (value != null && there === undefined) settings[one.setting] = textWith(one, value, text);
   }
   return settings;
+}
+
+/** The value of each setting of an owner's session, that in JSON by itself; undefined where it has none. */
+export function spokenBy(
+  stage: Pick<Stage, 'boundaries' | 'witness'>,
+  world: World,
+): readonly (string | undefined)[] {
+  const settings = settingsOf(stage, world);
+  return stage.boundaries
+    .flatMap((one) => [one, ...(one.carries ?? [])])
+    .map((one) => {
+      const text = settings[one.setting];
+      return text === undefined ? undefined : valueIn(one, text);
+    });
 }
 
 /** Names of all settings a session may carry. */
@@ -157,7 +177,7 @@ export async function attempt(stage: Stage, one: Try): Promise<Seen> {
       attack: one.attack,
       role: one.crew.role,
       state: one.state,
-      sql: script(one.crew.role, one.settings, statements),
+      sql: script(one.crew, one.settings, statements),
       said,
     });
   }

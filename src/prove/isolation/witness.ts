@@ -27,7 +27,7 @@ export class Witness {
     for (const row of population.shared) this.#take(0, row);
     for (const world of population.worlds) {
       for (const row of world.rows) this.#take(world.number, row);
-      for (const value of Object.values(world.settings)) this.#value(world.number, value);
+      for (const value of world.names) this.#value(world.number, value);
     }
   }
 
@@ -155,9 +155,7 @@ export class Witness {
   ownerOf(target: Owned, values: Readonly<Record<string, string | null>>): number | undefined {
     for (const column of Object.keys(values)) {
       if (!this.#ownerColumns.has(`${label(target.root)}.${column}`)) continue;
-      const world = this.#population.worlds.find((one) =>
-        Object.values(one.settings).includes(values[column] ?? ''),
-      );
+      const world = this.#population.worlds.find((one) => one.names.includes(values[column] ?? ''));
       if (world !== undefined) return world.number;
     }
     for (const { columns, to, toColumns } of target.references) {

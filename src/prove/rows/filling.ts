@@ -3,6 +3,7 @@ import type { Client } from 'pg';
 import type { CatalogueQuery } from '../../define/trait.ts';
 import { close, connect } from '../../server/index.ts';
 import { ident, qualified } from '../../sql.ts';
+import { textWith } from '../boundary/index.ts';
 import type { Catalogue, Rule, Table, Type } from './catalogue.ts';
 import { columnsIn } from './expression.ts';
 import { ringsOf } from './order.ts';
@@ -91,11 +92,12 @@ export class Filling {
    * @param path the table's schema
    */
   async enter(world: number, path: string): Promise<void> {
-    const settings = [...this.owners.settings].map(([setting, number]) => [
-      setting,
-      this.nameOf(number, world) ?? '',
-    ]);
-    settings.push(...Object.entries(this.contextOf(world)));
+    const unset = Object.fromEntries(this.owners.settings.map(({ setting }) => [setting, '']));
+    const settings = Object.entries({
+      ...unset,
+      ...this.settingsOf(world),
+      ...this.contextOf(world),
+    });
     const state = JSON.stringify([settings, path]);
     if (state === this.#entered) return;
     this.#entered = state;
@@ -117,7 +119,7 @@ export class Filling {
   contextOf(world: number): Readonly<Record<string, string>> {
     const context: Record<string, string> = {};
     for (const [setting, type] of this.#spoken.settings) {
-      if (this.owners.settings.has(setting)) continue;
+      if (this.owners.settings.some((one) => one.setting === setting)) continue;
       const key = keyNamedBy(setting, this.catalogue.tables);
       const row = key === undefined ? undefined : this.rowsFor(key.table, world)[0];
       context[setting] = row?.values[key?.column ?? ''] ?? this.#anyOf(type, setting, world);
@@ -125,10 +127,26 @@ export class Filling {
     return context;
   }
 
+  /** The boundaries' settings of a session that works for a world, as far as its owners' names are known. */
+  settingsOf(world: number): Readonly<Record<string, string>> {
+    const settings: Record<string, string> = {};
+    for (const one of this.owners.settings) {
+      const name = this.nameOf(one.number, world);
+      if (name !== undefined) settings[one.setting] = textWith(one, name, settings[one.setting]);
+    }
+    return settings;
+  }
+
+  /** The names of a world's owners, one for each boundary's setting where it is known. */
+  namesOf(world: number): readonly string[] {
+    return this.owners.settings.flatMap(({ number }) => this.nameOf(number, world) ?? []);
+  }
+
   #anyOf(type: string, setting: string, world: number): string {
     if (type === 'uuid') return uuidOf(this.seed, setting, world);
     if (/^(int|bigint|smallint|numeric)/.test(type)) return String(world);
     if (type.startsWith('bool')) return 'false';
+    if (type.startsWith('json')) return '{}';
     return /^(date|timestamp)/.test(type) ? this.now.toISOString() : (this.markers[world] ?? '');
   }
 

@@ -11,11 +11,16 @@ export interface Owners {
   /** The columns of a class. */
   readonly columnsOf: (number: number) => readonly { readonly table: string; readonly column: string }[];
   /** The class each setting is compared with. */
-  readonly settings: ReadonlyMap<string, number>;
+  readonly settings: readonly SettingClass[];
   /** Tables whose rows are somebody's. */
   readonly owned: ReadonlySet<string>;
   /** The column where a class's values are born: the key that others refer to. */
   readonly sources: ReadonlyMap<number, { readonly table: string; readonly column: string }>;
+}
+
+/** A boundary's setting, where in it the value stands, and the class that it is compared with. */
+export interface SettingClass extends Pick<Boundary, 'setting' | 'within'> {
+  readonly number: number;
 }
 
 const idOf = (of: RelationName): string => `${of.schema}.${of.name}`;
@@ -177,21 +182,22 @@ function joinNamesakes(
 function settingClasses(
   boundaries: readonly Boundary[],
   given: { readonly tables: readonly Table[]; readonly classes: Classes },
-): ReadonlyMap<string, number> {
-  const settings = new Map<string, number>();
+): readonly SettingClass[] {
+  const settings: SettingClass[] = [];
   for (const boundary of boundaries) {
     const counts = new Map<number, number>();
     for (const { of, column } of boundary.tables) {
       const found = given.classes.of(keyOf(idOf(of), column));
       if (found !== undefined) counts.set(found, (counts.get(found) ?? 0) + 1);
     }
-    const named = keyNamedBy(boundary.setting, given.tables);
+    const named = keyNamedBy(boundary.within?.at(-1) ?? boundary.setting, given.tables);
     const byName = named === undefined ? undefined : keyOf(named.table, named.column);
     const fitting = byName === undefined ? undefined : given.classes.of(byName);
     const [most] = [...counts].sort((a, b) => b[1] - a[1])[0] ?? [];
     const chosen = fitting !== undefined && counts.has(fitting) ? fitting : most;
-    if (chosen !== undefined) settings.set(boundary.setting, chosen);
-    else if (byName !== undefined) settings.set(boundary.setting, given.classes.add(byName));
+    const number = chosen ?? (byName === undefined ? undefined : given.classes.add(byName));
+    const within = boundary.within === undefined ? {} : { within: boundary.within };
+    if (number !== undefined) settings.push({ setting: boundary.setting, ...within, number });
   }
   return settings;
 }

@@ -69,7 +69,8 @@ export async function populate(copy: Copy, options: PopulateOptions): Promise<Po
       worlds: markers.slice(1).map((marker, at) => ({
         number: at + 1,
         marker,
-        settings: settingsOf(filling, at + 1),
+        settings: filling.settingsOf(at + 1),
+        names: filling.namesOf(at + 1),
         context: filling.contextOf(at + 1),
         rows: plain(at + 1),
       })),
@@ -111,15 +112,6 @@ function tooFew(worlds: number): HoldfastError {
     what: `${worlds} worlds were asked for; what crosses between owners shows with two at least.`,
     fix: 'Ask for two or more.',
   });
-}
-
-function settingsOf(filling: Filling, world: number): Readonly<Record<string, string>> {
-  const settings: Record<string, string> = {};
-  for (const [setting, number] of filling.owners.settings) {
-    const name = filling.nameOf(number, world);
-    if (name !== undefined) settings[setting] = name;
-  }
-  return settings;
 }
 
 interface Pass {

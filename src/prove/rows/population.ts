@@ -33,6 +33,8 @@ export interface World {
   readonly marker: string;
   /** The value of each boundary's setting for this world. */
   readonly settings: Readonly<Record<string, string>>;
+  /** What those settings say: the owners' names, as they stand in columns. */
+  readonly names: readonly string[];
   /** Values for settings that the database's code reads besides: who acts, a request's number. */
   readonly context: Readonly<Record<string, string>>;
   readonly rows: readonly Row[];

@@ -1,8 +1,9 @@
 // Attacks through functions: called with one's own and another owner's values, and with objects planted in their path.
 import { ident, literal, qualified } from '../../../sql.ts';
 import { calls } from '../../boundary/comparisons.ts';
+import { valueIn } from '../../boundary/index.ts';
 import type { World } from '../../rows/index.ts';
-import type { Seen } from '../attacker.ts';
+import { opening, type Seen } from '../attacker.ts';
 import { changesToOthers } from '../inspector.ts';
 import type { Routine } from '../objects.ts';
 import { answersByRow } from './answers.ts';
@@ -187,9 +188,7 @@ async function leftBehind(
     attack: 'next request',
     role: crew.role,
     state: 'after a transaction of another request on the same connection',
-    sql: [`-- logged in as ${crew.role}`, 'BEGIN;', `${by.statement};`, 'COMMIT;', `SELECT ${read};`].join(
-      '\n',
-    ),
+    sql: [opening(crew), 'BEGIN;', `${by.statement};`, 'COMMIT;', `SELECT ${read};`].join('\n'),
     said: `the next request works for ${left}: the setting outlived its transaction`,
   });
 }
@@ -229,7 +228,7 @@ function valuesFor(
   const bare = name.replace(/^(p|in|arg|v|_)_?/i, '').toLowerCase() || name.toLowerCase();
   const owners = stage.boundaries.flatMap((one) =>
     one.tables.some(({ column }) => [name, bare, `${bare}_id`].includes(column)) || bare.includes(one.name)
-      ? [world.settings[one.setting] ?? null]
+      ? [valueIn(one, world.settings[one.setting] ?? '') ?? null]
       : [],
   );
   const found: { value: string; weight: number }[] = [];

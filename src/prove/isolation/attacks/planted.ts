@@ -6,7 +6,7 @@ import { calls } from '../../boundary/comparisons.ts';
 import type { World } from '../../rows/index.ts';
 import { script, type Seen } from '../attacker.ts';
 import type { Routine, Target } from '../objects.ts';
-import { readable, seenThrough, settingsOf, stateOf, type Crew, type Stage } from '../stage.ts';
+import { readable, seenThrough, settingsOf, spokenBy, stateOf, type Crew, type Stage } from '../stage.ts';
 import { argumentsFrom, callSql, reachingOut, routineLabel } from './functions.ts';
 
 /** Plants tables and functions in the path and reads through every policy, view and function that may step on them. */
@@ -65,7 +65,7 @@ async function plantTables({ stage, crew, viewer }: Planting): Promise<void> {
       attack: 'planted object',
       role: crew.role,
       state: `${stateOf(viewer)}, with ${named.map((one) => `pg_temp.${one.name}`).join(', ')}`,
-      sql: script(crew.role, settings, [...statements, select]),
+      sql: script(crew, settings, [...statements, select]),
       said,
     });
   }
@@ -81,12 +81,12 @@ function namesAlone(body: string, target: Target): boolean {
 
 /** The temporary table with every other owner's row, as it is and rewritten so that it is the viewer's. */
 function plantSql(stage: Stage, { target, viewer }: { target: Target; viewer: World }): string[] {
-  const own = settingsOf(stage, viewer);
+  const own = spokenBy(stage, viewer);
   const others = stage.population.worlds.filter((world) => world !== viewer);
   const columns = target.columns.map((column) => `${ident(column.name)} ${column.type}`);
   const rows = others.flatMap((world) => {
-    const theirs = settingsOf(stage, world);
-    const changes = Object.entries(theirs).map(([name, value]) => [value, own[name] ?? value] as const);
+    const theirs = spokenBy(stage, world);
+    const changes = theirs.map((value, at) => [value ?? '', own[at] ?? value ?? ''] as const);
     // As it is, with one setting's value made the viewer's, with all.
     const swaps = [
       new Map<string, string>(),
@@ -151,7 +151,7 @@ async function plantFor({ stage, crew, routine, schemas }: Hijack): Promise<void
         attack: 'planted object',
         role: crew.role,
         state: stateOf(viewer),
-        sql: script(crew.role, settings, statements),
+        sql: script(crew, settings, statements),
         said: `${ran}: whatever ${routine.owner} may do, ${crew.role} may`,
       });
       return;

@@ -1,8 +1,9 @@
 // Attacks that only look: through every relation, by every way PostgreSQL has of handing out rows.
 import { label } from '../../../define/model.ts';
 import { ident, literal, qualified } from '../../../sql.ts';
+import { textWith, valueIn } from '../../boundary/index.ts';
 import type { World } from '../../rows/index.ts';
-import type { Seen, Settings } from '../attacker.ts';
+import { opening, type Seen, type Settings } from '../attacker.ts';
 import type { Attack } from '../board.ts';
 import type { Target } from '../objects.ts';
 import {
@@ -280,7 +281,7 @@ async function nextRequest(
     attack: 'next request',
     role: crew.role,
     state: `after ${stateOf(by.viewer)} on the same connection`,
-    sql: [`-- logged in as ${crew.role}`, ...lines.map((line) => `${line};`), `${by.select};`].join('\n'),
+    sql: [opening(crew), ...lines.map((line) => `${line};`), `${by.select};`].join('\n'),
     said,
   });
 }
@@ -296,6 +297,11 @@ async function readWithout({ stage, crew, target }: Look): Promise<void> {
       attack: 'malformed setting' as const,
       state: `setting ${JSON.stringify(value)}`,
       settings: allAre(names, value),
+    })),
+    ...withoutClaim(stage).map((settings) => ({
+      attack: 'malformed setting' as const,
+      state: `setting ${JSON.stringify(settings)}`,
+      settings,
     })),
     ...otherSpellings(stage).map((settings) => ({
       attack: 'malformed setting' as const,
@@ -318,6 +324,20 @@ async function readWithout({ stage, crew, target }: Look): Promise<void> {
 
 const MALFORMED = ['%', "' OR true --", 'not-one'];
 
+/** JSON as it should be, and in it no owner: nothing, null, an empty text, no owner's name. */
+function withoutClaim({ boundaries }: Stage): Settings[] {
+  const all = boundaries.flatMap((one) => [one, ...(one.carries ?? [])]);
+  if (!all.some(({ within = [] }) => within.length > 0)) return [];
+  const none = allAre(settingNames(boundaries), '');
+  const json = all.filter(({ within = [] }) => within.length > 0).map(({ setting }) => setting);
+  const saying = [null, '', ...MALFORMED].map((value) => {
+    const settings: Record<string, string> = { ...none };
+    for (const one of all) settings[one.setting] = textWith(one, value, settings[one.setting]);
+    return settings;
+  });
+  return [{ ...none, ...allAre(json, '{}') }, ...saying];
+}
+
 /** An owner's value in the other case and with a space behind, where its column is text: that is nobody's. */
 function otherSpellings(stage: Stage): Settings[] {
   const [viewer] = stage.viewers;
@@ -330,12 +350,17 @@ function otherSpellings(stage: Stage): Settings[] {
       return type === 'text' || type?.startsWith('character varying') === true;
     }),
   );
-  return texts.flatMap(({ setting }) => {
-    const value = viewer.settings[setting] ?? '';
+  return texts.flatMap((one) => {
+    const { setting } = one;
+    const text = viewer.settings[setting] ?? '';
+    const value = valueIn(one, text) ?? '';
     const other = value === value.toUpperCase() ? value.toLowerCase() : value.toUpperCase();
-    const taken = new Set(stage.population.worlds.map((world) => world.settings[setting]));
-    const spelled = [other, `${value} `].filter((one) => !taken.has(one) && value !== '');
-    return spelled.map((one) => ({ ...allAre(settingNames(stage.boundaries), ''), [setting]: one }));
+    const taken = new Set(stage.population.worlds.flatMap((world) => world.names));
+    const spelled = [other, `${value} `].filter((word) => !taken.has(word) && value !== '');
+    return spelled.map((word) => ({
+      ...allAre(settingNames(stage.boundaries), ''),
+      [setting]: textWith(one, word, text),
+    }));
   });
 }
 
@@ -401,9 +426,7 @@ async function readStatistics(stage: Stage, { crew, viewer }: { crew: Crew; view
       attack: 'statistics',
       role: crew.role,
       state: stateOf(viewer),
-      sql: [`-- logged in as ${crew.role}, after ANALYZE`, ...statements.map((line) => `${line};`)].join(
-        '\n',
-      ),
+      sql: ['-- after ANALYZE', opening(crew), ...statements.map((line) => `${line};`)].join('\n'),
       said,
     });
   }

@@ -154,7 +154,7 @@ async function newPartition(stage: Stage, { crew, target }: { crew: Crew; target
     attack: 'new partition',
     role: crew.role,
     state: stateOf(viewer),
-    sql: `-- as a superuser, what ${target.owner} makes next\nBEGIN;\n${make.map((line) => `${line};`).join('\n')}\n${script(crew.role, settings, [select]).replace('BEGIN;', `SET LOCAL SESSION AUTHORIZATION ${ident(crew.role)};`)}`,
+    sql: `-- as a superuser, what ${target.owner} makes next\nBEGIN;\n${make.map((line) => `${line};`).join('\n')}\n${script({ role: crew.role }, settings, [select]).replace('BEGIN;', `SET LOCAL SESSION AUTHORIZATION ${ident(crew.role)};`)}`,
     said: `${rows} row of another owner: default privileges grant ${crew.role} what ${target.owner} makes in ${target.schema}, and a new table has no row security`,
   });
 }

@@ -1,6 +1,7 @@
 // Attacks that change: rows made for, moved to, changed in or pointed at another owner's; each attempt is rolled back.
 import { label } from '../../../define/model.ts';
 import { ident, qualified } from '../../../sql.ts';
+import { valueIn } from '../../boundary/index.ts';
 import type { Row, World } from '../../rows/index.ts';
 import type { Settings } from '../attacker.ts';
 import { changesToOthers, valueSql, without } from '../inspector.ts';
@@ -280,7 +281,9 @@ function disguises(
   const carried = stage.boundaries.flatMap((one) => one.carries ?? []);
   const own = settingsOf(stage, viewer);
   const mine = Object.fromEntries(
-    carried.flatMap(({ setting, column }) => (column in values ? [[column, own[setting] ?? null]] : [])),
+    carried.flatMap((one) =>
+      one.column in values ? [[one.column, valueIn(one, own[one.setting] ?? '') ?? null]] : [],
+    ),
   );
   return [
     ...(flags.length > 0 ? [{ ...values, ...open }] : []),

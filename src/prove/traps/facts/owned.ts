@@ -68,7 +68,7 @@ export const ownership: Fact<Ownership> = {
         if (owned === undefined) return undefined;
         if (owned.column !== undefined)
           return comparison(found.root(relation), owned.column, {
-            setting: owned.boundary.setting,
+            boundary: owned.boundary,
             prefix: '',
           });
         const parent = keys
@@ -78,7 +78,7 @@ export const ownership: Fact<Ownership> = {
           .find(({ to }) => to !== undefined && to.oid !== relation.oid && of(to)?.column !== undefined);
         if (parent?.to === undefined) return undefined;
         const { foreign, to } = parent;
-        return `EXISTS (SELECT FROM ${qualified(to)} o WHERE o.${ident(foreign.referenced[0] ?? '')} = ${qualified(found.root(relation))}.${ident(foreign.columns[0] ?? '')} AND ${comparison(to, of(to)?.column ?? '', { setting: owned.boundary.setting, prefix: 'o.' })})`;
+        return `EXISTS (SELECT FROM ${qualified(to)} o WHERE o.${ident(foreign.referenced[0] ?? '')} = ${qualified(found.root(relation))}.${ident(foreign.columns[0] ?? '')} AND ${comparison(to, of(to)?.column ?? '', { boundary: owned.boundary, prefix: 'o.' })})`;
       },
     };
   },
@@ -109,10 +109,14 @@ function belowOwned(
 function comparison(
   table: Relation,
   column: string,
-  { setting, prefix }: { setting: string; prefix: string },
+  { boundary, prefix }: { boundary: Boundary; prefix: string },
 ): string {
   const type = table.columns.find(({ name }) => name === column)?.type ?? 'text';
-  const value = `nullif(pg_catalog.current_setting(${literal(setting)}, true), '')`;
+  const text = `nullif(pg_catalog.current_setting(${literal(boundary.setting)}, true), '')`;
+  const path = (boundary.within ?? []).map((key, at, { length }) =>
+    at === length - 1 ? ` ->> ${literal(key)}` : ` -> ${literal(key)}`,
+  );
+  const value = path.length === 0 ? text : `nullif(${text}::jsonb${path.join('')}, '')`;
   const cast = /^(text|character varying)/.test(type) ? value : `(${value})::${type}`;
   return `${prefix}${ident(column)} = ${cast}`;
 }

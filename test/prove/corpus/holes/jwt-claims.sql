@@ -3,7 +3,6 @@
 -- attack: read, insert, update, delete, move
 -- seen: crossed
 -- role: {authenticated}, {web}
--- limit: a login that inherits nothing and becomes its group by SET ROLE is attacked at that step only, not as the group
 -- why: current_setting('request.jwt.claims') holds the whole token; the policies take one claim of it. The login becomes
 --   the role authenticated for each request.
 CREATE ROLE {authenticated} NOLOGIN;

@@ -1,6 +1,5 @@
 -- near miss: the owner comes from a JSON setting
 -- role: {web}
--- limit: a login that inherits nothing and becomes its group by SET ROLE is attacked at that step only, not as the group
 -- why: both tables ask for the claim; without a token there is none, and nothing is shown.
 CREATE ROLE {owner} NOLOGIN;
 CREATE ROLE {authenticated} NOLOGIN;
