@@ -4,6 +4,7 @@ import { close } from '../../src/server/index.ts';
 import { withCopy } from '../../src/prove/copy/index.ts';
 import { isolationEvidence, proveIsolation, type Isolation } from '../../src/prove/isolation/index.ts';
 import { populate } from '../../src/prove/rows/index.ts';
+import { findTraps } from '../../src/prove/traps/index.ts';
 import { test, type TestDatabase } from '../cluster/index.ts';
 import { openShop, NOW } from '../traps/shop.ts';
 
@@ -286,4 +287,19 @@ test('a claim that nobody checks lets in whoever sends it empty, and the script 
     await close(session);
     expect(new Set(results.flatMap(({ rows }) => rows ?? []).map((row) => row.tenant_id)).size).toBe(2);
   });
+});
+
+test('row security that is missing is mended with the keys that lead to the owner', async ({ db }) => {
+  const { db: one } = await stageClaimed(db);
+  await one.query('DROP POLICY own ON orders; ALTER TABLE orders DISABLE ROW LEVEL SECURITY');
+  const { findings } = await findTraps({ url: one.url, now: NOW });
+  const open = findings.find(({ code, subject }) => code === 'HT101' && subject === 'table public.orders');
+  const mend = (open?.mend ?? []).join('; ');
+  expect(mend).toContain(
+    `"tenant_id" = (nullif(nullif(pg_catalog.current_setting('request.jwt.claims', true), '')::jsonb -> 'app_metadata' ->> 'tenant_id', ''))::bigint`,
+  );
+  await one.query(mend);
+  const found = await attack(one);
+  expect(found.crossings).toEqual([]);
+  expect(isolationEvidence(found).verdict).toBe('held');
 });

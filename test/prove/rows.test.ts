@@ -32,6 +32,32 @@ describe('worlds', () => {
     await expectTrue(db, population);
   });
 
+  test('values in one setting’s JSON make one token, each at its keys', async ({ db }) => {
+    const tenants = boundary('request.jwt.claims', [['docs', 'tenant_id']]);
+    const people = boundary('request.jwt.claims', [['notes', 'owner_id']]);
+    const population = await filled(
+      db,
+      `CREATE TABLE docs (id serial PRIMARY KEY, tenant_id int NOT NULL);
+       CREATE TABLE notes (id serial PRIMARY KEY, owner_id uuid NOT NULL)`,
+      {
+        boundaries: [
+          { ...tenants, within: ['app_metadata', 'tenant_id'] },
+          { ...people, within: ['sub'] },
+        ],
+      },
+    );
+    for (const { number, settings, names } of population.worlds) {
+      const tenant = rowsOf(population, number, 'docs')[0]?.['tenant_id'];
+      const owner = rowsOf(population, number, 'notes')[0]?.['owner_id'];
+      expect(names).toEqual([tenant, owner]);
+      expect(Object.keys(settings)).toEqual(['request.jwt.claims']);
+      expect(JSON.parse(settings['request.jwt.claims'] ?? '')).toEqual({
+        app_metadata: { tenant_id: tenant },
+        sub: owner,
+      });
+    }
+  });
+
   test('every text that has room carries the world’s marker', async ({ db }) => {
     const population = await filled(
       db,
