@@ -5,7 +5,7 @@ import { ACTING_PARTS, CODE_PARTS, EVENT_PARTS } from './code.ts';
 import { OUTWARD_SQL, type Part } from './names.ts';
 import { RELATION_PARTS } from './relations.ts';
 import { RIGHT_PARTS } from './rights.ts';
-import { DOMAIN_CONSTRAINTS, TYPE_PARTS } from './types.ts';
+import { DOMAIN_CONSTRAINTS, TYPE_PARTS } from './data-types.ts';
 
 /** SQL that makes one object or gives it a property; several statements stand or fall together. */
 export interface Statement {
