@@ -39,6 +39,17 @@ export interface Boundary {
     readonly of: RelationName;
     readonly column: string;
   }[];
+  /**
+   * What all of these owners have in common where a name has more than one part: of owners that are a region and a number,
+   * the region, when `setting` is the number's. Each part with the setting that says it and a column of `tables` that
+   * holds it. Such a boundary is attacked in a run of its own, between owners that differ in `setting` alone.
+   */
+  readonly common?: readonly {
+    readonly setting: string;
+    readonly within?: readonly string[];
+    readonly of: RelationName;
+    readonly column: string;
+  }[];
 }
 
 /** A finding that is meant: it is shown as information, with the reason. */

@@ -32,10 +32,25 @@ export interface Text {
   readonly arguments: number;
 }
 
+/** A unique key of a table that is no partition, over all rows. */
+export interface Key {
+  readonly of: number;
+  readonly columns: readonly string[];
+  readonly primary: boolean;
+}
+
+/** A column whose values the server makes, each another: an identity, a sequence's, a random uuid. */
+export interface Made {
+  readonly of: number;
+  readonly column: string;
+}
+
 export interface Catalogue {
   readonly relations: readonly Relation[];
   readonly references: readonly Reference[];
   readonly texts: readonly Text[];
+  readonly keys: readonly Key[];
+  readonly made: readonly Made[];
 }
 
 /** Schemas that hold no rows of the user's. */
@@ -64,6 +79,24 @@ const REFERENCES_SQL = `
           JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n ORDER BY u.i) AS "toColumns"
   FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0`;
 
+const KEYS_SQL = `
+  SELECT i.indrelid::pg_catalog.int8::pg_catalog.float8 AS "of", i.indisprimary AS primary,
+    ARRAY(SELECT a.attname::pg_catalog.text FROM pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY u(n, p)
+          JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.n
+          WHERE u.p <= i.indnkeyatts ORDER BY u.p) AS columns
+  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL AND NOT c.relispartition AND ${NOT_SYSTEM}
+  ORDER BY i.indrelid, i.indexrelid`;
+
+const MADE_SQL = `
+  SELECT a.attrelid::pg_catalog.int8::pg_catalog.float8 AS "of", a.attname::pg_catalog.text AS "column"
+  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+  WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped AND ${NOT_SYSTEM}
+    AND (a.attidentity <> '' OR pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ 'nextval|uuid')`;
+
 const TEXTS_SQL = `
   SELECT pg_catalog.format('policy %s on %s.%s', p.polname, n.nspname, c.relname) AS subject, 'policy' AS kind,
          c.oid::pg_catalog.int8::pg_catalog.float8 AS relation, '' AS name, 0 AS arguments,
@@ -91,5 +124,7 @@ export async function readCatalogue(query: CatalogueQuery): Promise<Catalogue> {
     relations: await query<Relation>(RELATIONS_SQL),
     references: await query<Reference>(REFERENCES_SQL),
     texts: await query<Text>(TEXTS_SQL),
+    keys: await query<Key>(KEYS_SQL),
+    made: await query<Made>(MADE_SQL),
   };
 }

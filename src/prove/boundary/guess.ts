@@ -5,6 +5,7 @@ import type { CatalogueQuery } from '../../define/trait.ts';
 import { readCatalogue, type Catalogue, type Reference, type Relation } from './catalogue.ts';
 import { spokenName, type Spoken } from './claims.ts';
 import { comparisons, type Comparison } from './comparisons.ts';
+import { namesInParts, type NameInParts, type Part } from './name-parts.ts';
 import { applicationRoles } from './roles.ts';
 
 /** What a person already knows of a database. */
@@ -46,6 +47,7 @@ export const OWNER_COLUMNS = [
  * Guesses boundaries from the catalogue alone: the settings that policies, guarded views and the functions these call
  * compare with columns; else the commonest owner column. Every table with that column is somebody's, as is the table its
  * foreign keys lead to, by its key. A table without the column belongs to the owner of the row its foreign keys lead to.
+ * A name in parts gives one boundary more for each part that owners may differ in alone, with the others `common`.
  * Reads only. Nothing to go by: no boundaries, and that is said.
  * @param hints what is known already; it wins over what is guessed
  */
@@ -57,7 +59,8 @@ export async function guessBoundaries(query: CatalogueQuery, hints: BoundaryHint
   const lines = linesOf(catalogue, { found, hints, said });
   const boundaries: Boundary[] = [];
   for (const line of lines) {
-    const boundary = boundaryOf(line, { catalogue, roles, said });
+    const ownSaid: string[] = [];
+    const boundary = boundaryOf(line, { catalogue, roles, said: ownSaid });
     const first = boundaries[0];
     if (first !== undefined && first.tables.length > 0 && within(boundary, first)) {
       const { of, column } = boundary.tables[0] ?? { of: { schema: '', name: '' }, column: '' };
@@ -66,8 +69,13 @@ export async function guessBoundaries(query: CatalogueQuery, hints: BoundaryHint
         carries: [...(first.carries ?? []), { ...spokenOf(line), of, column }],
       };
       said.push(`A session also carries ${spokenName(line)}: it is compared with ${label(of)}.${column}.`);
-    } else boundaries.push(boundary);
+    } else {
+      boundaries.push(boundary);
+      said.push(...ownSaid);
+    }
   }
+  const [whole] = boundaries;
+  if (whole !== undefined) boundaries.push(...inParts(catalogue, { lines, roles, said, whole }));
   if (boundaries.length === 0) {
     said.push(
       `No policy compares a column with a session setting and no table has a column named like ${OWNER_COLUMNS.slice(0, 3).join(', ')}: whose the rows are is not known.`,
@@ -75,6 +83,67 @@ export async function guessBoundaries(query: CatalogueQuery, hints: BoundaryHint
   }
   if (hints.roles === undefined) said.push(...(await saidOfRoles(query)));
   return { boundaries, said };
+}
+
+interface Naming {
+  readonly lines: readonly Line[];
+  readonly roles: readonly string[];
+  readonly said: string[];
+  /** The boundary in which the owners differ in whatever they differ. */
+  readonly whole: Boundary;
+}
+
+/** Boundaries between owners that have all parts of their name in common but one. */
+function inParts(catalogue: Catalogue, { lines, roles, said, whole }: Naming): Boundary[] {
+  return namesInParts(catalogue, { lines, owners: OWNER_COLUMNS }).flatMap((name) => {
+    const settings = name.parts.map(({ line }) => spokenName(line));
+    said.push(
+      `An owner's name has ${name.parts.length} parts, ${settings.join(' and ')}: together they are the key of ${label(name.table)}. ` +
+        `Owners that differ in ${name.telling.map(({ line }) => spokenName(line)).join(' or ')} alone are attacked in runs of their own.`,
+    );
+    return name.telling.map((part) => partBoundary(catalogue, { name, part, roles, whole }));
+  });
+}
+
+function partBoundary(
+  catalogue: Catalogue,
+  {
+    name,
+    part,
+    roles,
+    whole,
+  }: Pick<Naming, 'roles' | 'whole'> & { name: NameInParts<Line>; part: Part<Line> },
+): Boundary {
+  const line = { ...part.line, columns: [part.column] };
+  const settings = new Set(name.parts.map((one) => spokenName(one.line)));
+  const { carries: all = [], ...same } = whole;
+  const carries = all.filter((one) => !settings.has(spokenName(one)));
+  const rest = name.parts.filter((one) => one !== part);
+  const among = amongOf(catalogue, { name, part });
+  return {
+    ...(spokenName(same) === spokenName(line)
+      ? same
+      : boundaryOf(line, { catalogue, roles, said: [], among })),
+    ...(carries.length === 0 ? {} : { carries }),
+    common: rest.map((one) => ({ ...spokenOf(one.line), of: nameOf(name.table), column: one.column })),
+  };
+}
+
+/**
+ * Tables in which a part of a name says whose a row is: those that hold all parts, those where a policy asks for this one,
+ * and what their foreign keys lead to by it. Any other may have a column of that name by chance.
+ */
+function amongOf(
+  { references }: Catalogue,
+  { name, part }: { readonly name: NameInParts<Line>; readonly part: Part<Line> },
+): ReadonlySet<number> {
+  const asked = part.line.compared.filter((one) => !one.lookUp).map((one) => one.relation.oid);
+  const found = new Set([...name.holding, ...asked]);
+  for (const oid of found) {
+    for (const one of references)
+      if (one.from === oid && one.columns.includes(part.column)) found.add(one.to);
+  }
+  return found;
 }
 
 /** One setting with the columns it is compared with. */
@@ -152,17 +221,12 @@ interface Making {
   readonly catalogue: Catalogue;
   readonly roles: readonly string[];
   readonly said: string[];
+  /** The only tables whose column counts; all others are shared, but for what foreign keys lead from to these. */
+  readonly among?: ReadonlySet<number>;
 }
 
-function boundaryOf(line: Line, { catalogue, roles, said }: Making): Boundary {
-  const columns = new Map<number, string>();
-  for (const one of line.compared) {
-    if (!columns.has(one.relation.oid)) columns.set(one.relation.oid, one.column);
-  }
-  for (const table of tablesOf(catalogue)) {
-    const column = line.columns.find((name) => name in table.columns);
-    if (column !== undefined && !columns.has(table.oid)) columns.set(table.oid, column);
-  }
+function boundaryOf(line: Line, { catalogue, roles, said, among }: Making): Boundary {
+  const columns = columnsOf(catalogue, line, among);
   const root = rootOf(catalogue, columns);
   if (root !== undefined) {
     columns.set(root.relation.oid, root.column);
@@ -175,11 +239,7 @@ function boundaryOf(line: Line, { catalogue, roles, said }: Making): Boundary {
     const column = columns.get(table.oid);
     return column === undefined ? [] : [{ of: nameOf(table), column }];
   });
-  const filtered = new Set(
-    catalogue.texts
-      .filter((text) => text.kind === 'policy' && !/^\(?(true|false)\)?( ;|$)/.test(text.sql))
-      .map((text) => text.relation),
-  );
+  const filtered = among === undefined ? filteredBy(catalogue) : new Set<number>();
   const unknown = tablesOf(catalogue).filter((table) => !owned.has(table.oid) && filtered.has(table.oid));
   for (const table of unknown) {
     said.push(
@@ -190,7 +250,10 @@ function boundaryOf(line: Line, { catalogue, roles, said }: Making): Boundary {
     .filter((table) => !owned.has(table.oid) && !filtered.has(table.oid))
     .map((table) => ({
       of: nameOf(table),
-      because: 'it has no owner column, and no foreign key leads from it to a row that has an owner',
+      because:
+        among === undefined
+          ? 'it has no owner column, and no foreign key leads from it to a row that has an owner'
+          : "it does not hold all parts of an owner's name, and no foreign key leads from it to a row that does",
     }));
   const through = tablesOf(catalogue).filter((table) => owned.has(table.oid) && !columns.has(table.oid));
   said.push(
@@ -205,6 +268,27 @@ function boundaryOf(line: Line, { catalogue, roles, said }: Making): Boundary {
     roles,
     spanning: [],
   };
+}
+
+/** The owner's column of each table, by what is compared and by name. */
+function columnsOf(catalogue: Catalogue, line: Line, among?: ReadonlySet<number>): Map<number, string> {
+  const columns = new Map<number, string>();
+  const counts = (oid: number): boolean => !columns.has(oid) && (among === undefined || among.has(oid));
+  for (const { relation, column } of line.compared)
+    if (counts(relation.oid)) columns.set(relation.oid, column);
+  for (const table of tablesOf(catalogue)) {
+    const column = line.columns.find((name) => name in table.columns);
+    if (column !== undefined && counts(table.oid)) columns.set(table.oid, column);
+  }
+  return columns;
+}
+
+/** Relations with a policy that lets some rows through and others not. */
+function filteredBy({ texts }: Catalogue): ReadonlySet<number> {
+  const policies = texts.filter(
+    (text) => text.kind === 'policy' && !/^\(?(true|false)\)?( ;|$)/.test(text.sql),
+  );
+  return new Set(policies.map((text) => text.relation));
 }
 
 function spokenOf({ setting, within }: Line): Spoken {

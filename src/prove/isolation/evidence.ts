@@ -1,4 +1,5 @@
 // The attacks' outcome as evidence: a verdict, the matrix, each way across with its statements.
+import type { Boundary } from '../../define/proof.ts';
 import { spokenName } from '../boundary/index.ts';
 import type { Evidence, Section, Verdict } from '../evidence.ts';
 import type { Cell, Crossing, Isolation } from './result.ts';
@@ -50,7 +51,7 @@ function sectionsOf(isolation: Isolation): Section[] {
   const lines = [
     ...boundaries.map(
       (one) =>
-        `Between one ${one.name} and another: setting ${spokenName(one)}, ${one.tables.length} tables, roles ${one.roles.join(', ') || 'none'}.`,
+        `Between one ${one.name} and another${ofSame(one)}: setting ${spokenName(one)}, ${one.tables.length} tables, roles ${one.roles.join(', ') || 'none'}.`,
     ),
     ...said,
   ];
@@ -84,6 +85,10 @@ function sectionsOf(isolation: Isolation): Section[] {
   ];
   if (missing.length > 0) sections.push({ kind: 'text', title: 'Not as on the server', lines: missing });
   return sections;
+}
+
+function ofSame({ common = [] }: Boundary): string {
+  return common.length === 0 ? '' : ` that have ${common.map(spokenName).join(' and ')} in common`;
 }
 
 const MOST_AN_OBJECT = 4;

@@ -12,6 +12,7 @@ import { attackStanding, DATABASE, sequencesOf } from './attacks/standing.ts';
 import { attackWrites } from './attacks/write.ts';
 import { ATTACKS, Board } from './board.ts';
 import { fillPartitions } from './fill.ts';
+import { merged, runsOf, type Run, type RunResult } from './runs.ts';
 import { readRoutines, readTargets } from './objects.ts';
 import type { Cell, Isolation, IsolationOptions, Told } from './result.ts';
 import { reread } from './reread.ts';
@@ -24,10 +25,28 @@ const MOST_ROLES = 8;
 /**
  * Attacks isolation. The target is only read; the attempts run on a copy of its structure with rows of two owners, each
  * as the role's own login, each in a transaction that is rolled back. What is refused for want of a right has held.
+ * Owners that have a part of their name in common are attacked in a run of their own, on a copy of its own.
  * @throws HoldfastError what {@link withCopy} throws; HF_INTERRUPTED when `signal` was aborted
  */
 export async function proveIsolation(options: IsolationOptions): Promise<Isolation> {
   const started = performance.now();
+  const first = await onCopy(options, async (copy) => {
+    const { boundaries, said } = await linesOf(copy, options);
+    const [run = [], ...others] = runsOf(boundaries);
+    const result = await attackCopy({ copy, boundaries: run, options });
+    return { boundaries, said, others, run: { boundaries: run, result } };
+  });
+  const others: Run[] = [];
+  for (const boundaries of first.others) {
+    const done = [first.run, ...others].reduce((sum, { result }) => sum + result.tried, 0);
+    const result = await onCopy(options, async (copy) => attackCopy({ copy, boundaries, options, done }));
+    others.push({ boundaries, result });
+  }
+  const { boundaries, said, run } = first;
+  return { ...merged(run, others), boundaries, said, durationMs: Math.round(performance.now() - started) };
+}
+
+async function onCopy<T>(options: IsolationOptions, work: (copy: Copy) => Promise<T>): Promise<T> {
   const { url, scratchUrl, now, signal, onProgress } = options;
   return withCopy(
     {
@@ -37,11 +56,7 @@ export async function proveIsolation(options: IsolationOptions): Promise<Isolati
       ...(signal === undefined ? {} : { signal }),
       ...(onProgress === undefined ? {} : { onProgress }),
     },
-    async (copy) => {
-      const { boundaries, said } = await linesOf(copy, options);
-      const result = await attackCopy({ copy, boundaries, options });
-      return { ...result, said, durationMs: Math.round(performance.now() - started) };
-    },
+    work,
   );
 }
 
@@ -55,13 +70,11 @@ export interface CopyAttack {
   readonly copy: Copy;
   readonly boundaries: readonly Boundary[];
   readonly options: Pick<IsolationOptions, 'seed' | 'signal' | 'onProgress' | 'accepted'>;
+  /** Attempts that other runs made before, for who watches. */
+  readonly done?: number;
 }
 
-async function attackCopy({
-  copy,
-  boundaries,
-  options,
-}: CopyAttack): Promise<Omit<Isolation, 'said' | 'durationMs'>> {
+async function attackCopy({ copy, boundaries, options, done = 0 }: CopyAttack): Promise<RunResult> {
   const present = await presentRoles(copy, [...new Set(boundaries.flatMap((one) => one.roles))]);
   const roles = present.slice(0, MOST_ROLES);
   const nothing: Population = { worlds: [], empty: [], shared: [], notes: [] };
@@ -79,7 +92,7 @@ async function attackCopy({
   if (present.length > roles.length) board.say(passedOver(present.slice(MOST_ROLES)));
   const checkpoint = (): void => {
     if (options.signal?.aborted === true) throw aborted();
-    options.onProgress?.({ proof: 'isolation', doing: 'attacking', done: board.attempts });
+    options.onProgress?.({ proof: 'isolation', doing: 'attacking', done: done + board.attempts });
   };
   if (population.worlds.length >= 2 && roles.length > 0) {
     const targets = await readTargets(copy.query);
@@ -91,7 +104,6 @@ async function attackCopy({
     );
   }
   return {
-    boundaries,
     roles,
     attacks: ATTACKS,
     objects,

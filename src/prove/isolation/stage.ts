@@ -104,21 +104,20 @@ export function spokenBy(
   world: World,
 ): readonly (string | undefined)[] {
   const settings = settingsOf(stage, world);
-  return stage.boundaries
-    .flatMap((one) => [one, ...(one.carries ?? [])])
-    .map((one) => {
-      const text = settings[one.setting];
-      return text === undefined ? undefined : valueIn(one, text);
-    });
+  return stage.boundaries.flatMap(spokenIn).map((one) => {
+    const text = settings[one.setting];
+    return text === undefined ? undefined : valueIn(one, text);
+  });
+}
+
+/** Everything that a session of a boundary's owner says: who it is, what it has in common with others, what it carries. */
+export function spokenIn(boundary: Boundary): readonly Pick<Boundary, 'setting' | 'within'>[] {
+  return [boundary, ...(boundary.common ?? []), ...(boundary.carries ?? [])];
 }
 
 /** Names of all settings a session may carry. */
 export function settingNames(boundaries: readonly Boundary[]): readonly string[] {
-  return [
-    ...new Set(
-      boundaries.flatMap((one) => [one.setting, ...(one.carries ?? []).map(({ setting }) => setting)]),
-    ),
-  ];
+  return [...new Set(boundaries.flatMap(spokenIn).map(({ setting }) => setting))];
 }
 
 /** One attempt, and who makes it. */

@@ -17,7 +17,7 @@ export async function tellStanding(stage: Stage): Promise<void> {
   notifying(stage);
   falselyLeakproof(stage);
   say({
-    subject: settingNames(stage.boundaries).join(', '),
+    subject: settingNames(stage.boundaries).toSorted().join(', '),
     severity: 'info',
     what: 'a session may set it to any value: it guards against mistakes of the application, not against SQL that an attacker sends.',
     fix: 'Send every value as a parameter; give whoever runs SQL of their own a role and a database of their own.',

@@ -40,6 +40,7 @@ function worldOf(filling: Filling, table: Table, row: Made): number {
       const number = filling.owners.classOf(table.id, name);
       return (
         number !== undefined &&
+        !filling.owners.common.has(number) &&
         row.values[name] !== null &&
         filling.nameOf(number, world) === row.values[name]
       );

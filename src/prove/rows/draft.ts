@@ -98,16 +98,19 @@ async function ownersOf(filling: Filling, order: Order): Promise<Map<string, str
   for (const column of table.columns) {
     const number = filling.owners.classOf(table.id, column.name);
     if (number === undefined || column.generated !== null) continue;
-    if (world === 0) {
+    const common = filling.owners.common.has(number);
+    if (world === 0 && !common) {
       if (!refusesNull(column, filling.types)) fixed.set(column.name, null);
       continue;
     }
     const source = filling.owners.sources.get(number);
     const born = source?.table === table.id && source.column === column.name;
     if (born && (order.another || filling.nameOf(number, world) === undefined) && column.counts) continue;
-    if (born && order.another) continue;
+    if (born && order.another && !common) continue;
     const known = filling.nameOf(number, world);
-    const name = known ?? filling.bear(number, world, await nameFor(filling, order, column));
+    // What all have in common is nobody's, and so is the word in it.
+    const by = common ? { ...order, world: 0 } : order;
+    const name = known ?? filling.bear(number, world, await nameFor(filling, by, column));
     fixed.set(column.name, name);
   }
   return fixed;

@@ -137,9 +137,10 @@ export class Filling {
     return settings;
   }
 
-  /** The names of a world's owners, one for each boundary's setting where it is known. */
+  /** The names of a world's owners, one for each boundary's setting where it is known, none that all have in common. */
   namesOf(world: number): readonly string[] {
-    return this.owners.settings.flatMap(({ number }) => this.nameOf(number, world) ?? []);
+    const telling = this.owners.settings.filter(({ number }) => !this.owners.common.has(number));
+    return telling.flatMap(({ number }) => this.nameOf(number, world) ?? []);
   }
 
   #anyOf(type: string, setting: string, world: number): string {
@@ -152,12 +153,16 @@ export class Filling {
 
   /** The name of a world's owner in a class, once it is known. */
   nameOf(number: number, world: number): string | undefined {
-    return this.#names.get(`${number} ${world}`);
+    return this.#names.get(this.#nameKey(number, world));
   }
 
   bear(number: number, world: number, name: string): string {
-    this.#names.set(`${number} ${world}`, name);
+    this.#names.set(this.#nameKey(number, world), name);
     return name;
+  }
+
+  #nameKey(number: number, world: number): string {
+    return this.owners.common.has(number) ? `${number}` : `${number} ${world}`;
   }
 
   /** Which candidates rows of a table, in one of its partitions, took before. */
@@ -215,7 +220,7 @@ export class Filling {
       const value = row.values[column.name];
       if (
         number !== undefined &&
-        row.world > 0 &&
+        (row.world > 0 || this.owners.common.has(number)) &&
         value != null &&
         this.nameOf(number, row.world) === undefined
       ) {

@@ -12,6 +12,8 @@ export interface Owners {
   readonly columnsOf: (number: number) => readonly { readonly table: string; readonly column: string }[];
   /** The class each setting is compared with. */
   readonly settings: readonly SettingClass[];
+  /** Classes in which all owners have one name in common: it says nothing of whose a row is. */
+  readonly common: ReadonlySet<number>;
   /** Tables whose rows are somebody's. */
   readonly owned: ReadonlySet<string>;
   /** The column where a class's values are born: the key that others refer to. */
@@ -35,18 +37,34 @@ export function findOwners(catalogue: Catalogue, boundaries: readonly Boundary[]
   const shared = sharedByAll(boundaries);
   const tables = new Map(catalogue.tables.map((table) => [table.id, table]));
   const named = new Map<string, Namesake>();
-  for (const boundary of boundaries)
-    joinBoundary(boundary, { tables, classes, named, types: catalogue.types });
+  const joining = { tables, classes, types: catalogue.types };
+  for (const { tables: owned } of boundaries) joinColumns(owned, { ...joining, named });
+  const alike = new Map<string, Namesake>();
+  for (const { common = [] } of boundaries) joinColumns(common, { ...joining, named: alike });
   joinReferences(catalogue.tables, classes);
   joinNamesakes(catalogue, { classes, named, shared });
+  // Rows that are everybody's are in the part that all have in common, too: a policy may ask for it.
+  joinNamesakes(catalogue, { classes, named: alike, shared: new Set() });
   joinReferences(catalogue.tables, classes);
-  const settings = settingClasses(boundaries, { tables: catalogue.tables, classes });
+  const parts = commonClasses(boundaries, classes);
+  const common = new Set(parts.map(({ number }) => number));
+  const settings = [
+    ...settingClasses(boundaries, { tables: catalogue.tables, classes }).filter(
+      ({ number }) => !common.has(number),
+    ),
+    ...parts,
+  ];
   const classOf = (table: string, column: string): number | undefined => classes.of(keyOf(table, column));
+  const telling = (table: string, column: string): boolean => {
+    const number = classOf(table, column);
+    return number !== undefined && !common.has(number);
+  };
   return {
     classOf,
     columnsOf: (number) => classes.columns(number),
     settings,
-    owned: ownedTables(catalogue.tables, classOf, shared),
+    common,
+    owned: ownedTables(catalogue.tables, telling, shared),
     sources: sourcesOf(catalogue.tables, classOf),
   };
 }
@@ -103,8 +121,8 @@ interface Joining {
 }
 
 /** Columns of one boundary that have one name, or lead to one key, hold the same owners. */
-function joinBoundary(boundary: Boundary, { tables, classes, named, types }: Joining): void {
-  for (const { of, column } of boundary.tables) {
+function joinColumns(columns: Boundary['tables'], { tables, classes, named, types }: Joining): void {
+  for (const { of, column } of columns) {
     const table = tables.get(idOf(of));
     const found = table?.columns.find(({ name }) => name === column);
     if (table === undefined || found === undefined) continue;
@@ -202,6 +220,17 @@ function settingClasses(
   return settings;
 }
 
+/** The class of each part that a boundary's owners have in common. */
+function commonClasses(boundaries: readonly Boundary[], classes: Classes): readonly SettingClass[] {
+  const found = new Map<string, SettingClass>();
+  for (const { setting, within, of, column } of boundaries.flatMap((one) => one.common ?? [])) {
+    const number = classes.add(keyOf(idOf(of), column));
+    const spoken = within === undefined ? { setting } : { setting, within };
+    found.set(JSON.stringify(spoken), { ...spoken, number });
+  }
+  return [...found.values()];
+}
+
 /** `app.current_user_id` speaks of the key of `users`. */
 export function keyNamedBy(
   setting: string,
@@ -226,15 +255,12 @@ export function keyNamedBy(
  */
 function ownedTables(
   tables: readonly Table[],
-  classOf: Owners['classOf'],
+  telling: (table: string, column: string) => boolean,
   shared: ReadonlySet<string>,
 ): ReadonlySet<string> {
   const owned = new Set(
     tables
-      .filter(
-        (table) =>
-          !shared.has(table.id) && table.columns.some(({ name }) => classOf(table.id, name) !== undefined),
-      )
+      .filter((table) => !shared.has(table.id) && table.columns.some(({ name }) => telling(table.id, name)))
       .map(({ id }) => id),
   );
   const free = (id: string): boolean => !shared.has(id);

@@ -141,7 +141,9 @@ async function contextOf(
 ): Promise<{ context: TrapContext; said: readonly string[] }> {
   const query: CatalogueQuery = async (sql, values = []) => (await client.query(sql, [...values])).rows;
   const [reader] = await query<TrapContext['reader']>(READER_SQL);
-  const { boundaries, said } = await boundariesFor(query, options);
+  const { boundaries: lines, said } = await boundariesFor(query, options);
+  // A part of a name says of no key or index by itself that it is an owner's.
+  const boundaries = lines.filter(({ common = [] }) => common.length === 0);
   const read = new Map<Fact<unknown>, unknown>();
   const context: TrapContext = {
     versionNumber,

@@ -13,6 +13,7 @@ import {
   seenThrough,
   settingNames,
   settingsOf,
+  spokenIn,
   stateOf,
   type Crew,
   type Stage,
@@ -326,7 +327,7 @@ const MALFORMED = ['%', "' OR true --", 'not-one'];
 
 /** JSON as it should be, and in it no owner: nothing, null, an empty text, no owner's name. */
 function withoutClaim({ boundaries }: Stage): Settings[] {
-  const all = boundaries.flatMap((one) => [one, ...(one.carries ?? [])]);
+  const all = boundaries.flatMap(spokenIn);
   if (!all.some(({ within = [] }) => within.length > 0)) return [];
   const none = allAre(settingNames(boundaries), '');
   const json = all.filter(({ within = [] }) => within.length > 0).map(({ setting }) => setting);
@@ -357,8 +358,10 @@ function otherSpellings(stage: Stage): Settings[] {
     const other = value === value.toUpperCase() ? value.toLowerCase() : value.toUpperCase();
     const taken = new Set(stage.population.worlds.flatMap((world) => world.names));
     const spelled = [other, `${value} `].filter((word) => !taken.has(word) && value !== '');
+    const common = (one.common ?? []).map((part) => [part.setting, viewer.settings[part.setting] ?? '']);
     return spelled.map((word) => ({
       ...allAre(settingNames(stage.boundaries), ''),
+      ...Object.fromEntries(common),
       [setting]: textWith(one, word, text),
     }));
   });

@@ -3,7 +3,6 @@
 -- attack: read, insert, update, delete, move
 -- seen: crossed
 -- role: {app}
--- limit: owners are told apart by one column: two of the same region are not made
 -- why: two settings say for whom a session works; numbers repeat in every region and regions have many numbers.
 CREATE ROLE {owner} NOLOGIN;
 CREATE ROLE {app} LOGIN;
