@@ -1,6 +1,7 @@
 // Which rules are in force: the hottest read of the system, answered from memory while it may be.
-import { and, desc, eq, isNull } from 'drizzle-orm';
+import { and, eq, isNull } from 'drizzle-orm';
 import { HoldfastError } from 'holdfast';
+import type { Query } from 'holdfast/use';
 import { CHANNELS, type Channel } from '../tables/columns.ts';
 import type { CompiledPlan } from '../rules/rule.ts';
 import { ruleSets, ruleVersions } from '../tables/index.ts';
@@ -40,7 +41,7 @@ export async function ruleLookup(
   const plan = known && hub.cache.get<CompiledPlan>('compiled', planKey(tenantId, known));
   if (known !== undefined && plan !== undefined) return { ...known, plan };
   const stamp = hub.cache.stamp;
-  const found = await readCurrent(hub.sessions.session({ tenant: tenantId }).db, tenantId, channel);
+  const found = await readCurrent(hub.sessions.session({ tenant: tenantId }).query, tenantId, channel);
   const { plan: read, ...pointer } = found;
   // Somebody published while this was being read: what was read may be older than what they made current.
   if (hub.cache.stamp === stamp) {
@@ -54,34 +55,27 @@ function planKey(tenantId: string, of: Pointer): string[] {
   return [tenantId, of.channel, of.version, of.checksum];
 }
 
-async function readCurrent(tx: Reader, tenantId: string, channel: Channel): Promise<ActiveRules> {
-  const [row] = await tx
-    .select({
-      ruleSetId: ruleSets.id,
-      versionId: ruleVersions.id,
-      version: ruleVersions.version,
-      checksum: ruleVersions.checksum,
-      plan: ruleVersions.compiled,
-    })
-    .from(ruleSets)
-    .innerJoin(
-      ruleVersions,
-      and(
-        eq(ruleVersions.tenantId, ruleSets.tenantId),
-        eq(ruleVersions.ruleSetId, ruleSets.id),
-        ruleVersions.isCurrent,
-      ),
-    )
-    .where(
-      and(
-        eq(ruleSets.tenantId, tenantId),
-        eq(ruleSets.channel, channel),
-        eq(ruleSets.isActive, true),
-        isNull(ruleSets.deletedAt),
-      ),
-    )
-    .orderBy(desc(ruleVersions.activatedAt), desc(ruleVersions.id))
-    .limit(1);
+// Written out, and its conditions without parameters: Drizzle sends `true` and `1` as parameters, with which a prepared
+// statement is planned anew at every call, because no plan for any value can use an index WHERE is_active.
+const CURRENT_SQL = `
+  SELECT s.id AS "ruleSetId", v.id AS "versionId", v.version, v.checksum, v.compiled AS plan
+  FROM validahub.rule_sets s
+  JOIN validahub.rule_versions v ON v.tenant_id = s.tenant_id AND v.rule_set_id = s.id AND v.is_current
+  WHERE s.tenant_id = $1 AND s.channel = $2 AND s.is_active AND s.deleted_at IS NULL
+  ORDER BY v.activated_at DESC, v.id DESC
+  LIMIT 1`;
+
+interface CurrentRow {
+  readonly ruleSetId: string;
+  readonly versionId: string;
+  readonly version: string;
+  readonly checksum: string | null;
+  readonly plan: CompiledPlan;
+}
+
+async function readCurrent(query: Query, tenantId: string, channel: Channel): Promise<ActiveRules> {
+  const { rows } = await query<CurrentRow>(CURRENT_SQL, [tenantId, channel]);
+  const [row] = rows;
   if (row === undefined) {
     throw failure('NO_CURRENT', {
       subject: `channel ${channel} of tenant ${tenantId}`,
@@ -89,7 +83,7 @@ async function readCurrent(tx: Reader, tenantId: string, channel: Channel): Prom
       fix: 'Publish a version of a rule set of that channel.',
     });
   }
-  return { ...row, channel, checksum: row.checksum ?? '', plan: row.plan as CompiledPlan };
+  return { ...row, channel, checksum: row.checksum ?? '' };
 }
 
 /** The current compiled rules of every channel that has some, as {@link ruleLookup} gives them. */

@@ -12,6 +12,7 @@ import {
   validateVersion,
   type Hub,
 } from '../operations/index.ts';
+import { connect } from 'holdfast/use';
 import type { Rule } from '../rules/rule.ts';
 import { freshTenant, published, SAMPLE_RULES, test } from './installed.ts';
 
@@ -280,6 +281,10 @@ describe('deprecateVersion and rollbackTo', () => {
   });
 });
 
+const PLANS_SQL = `
+  SELECT custom_plans::int AS custom, generic_plans::int AS generic
+  FROM pg_catalog.pg_prepared_statements WHERE statement LIKE $1`;
+
 describe('ruleLookup', () => {
   test('answers from memory until the rules change here, or the pointer ages', async ({
     installed: { connected, clock },
@@ -300,6 +305,20 @@ describe('ruleLookup', () => {
     expect((await lookUp(elsewhere)).version).toBe('1.0.1');
     await rollbackTo(here, { ...of, version: '1.0.0', by, reason: 'wrong' });
     expect((await lookUp(here)).version).toBe('1.0.0');
+  });
+
+  test('a process that remembers nothing has its question planned once', async ({
+    installed: { definition, appUrl, hub },
+  }) => {
+    const { tenant } = await published(hub);
+    const app = await connect(definition, appUrl, { maxConnections: 1, prepare: true });
+    for (let number = 0; number < 12; number += 1) {
+      await ruleLookup(openHub(app), { tenant, channel: 'custom' });
+    }
+    const { rows } = await app.session({ tenant }).query(PLANS_SQL, ['%rule_versions%']);
+    // The first five calls are planned for their values; then PostgreSQL compares.
+    expect(rows).toEqual([{ custom: 5, generic: 7 }]);
+    await app.close();
   });
 
   test("one tenant's rules are never another's", async ({ installed: { hub } }) => {
