@@ -30,6 +30,32 @@ export async function changesToOthers(stage: Stage, again: Again): Promise<strin
     (table) =>
       `SELECT tableoid::pg_catalog.text || ctid::pg_catalog.text, ${table.columns.map((column) => ident(column.name)).join(', ')} FROM ${qualified(table)}`,
   );
+  const looked = await lookedAround(stage, { again, reads });
+  return looked === undefined
+    ? undefined
+    : difference(stage, { tables, viewer: again.viewer, before: looked.before, after: looked.after });
+}
+
+/**
+ * Whether statements in a role's name leave more rows of a table with these values than there were: a trigger may have
+ * written other ones than the statement said. Rolled back.
+ */
+export async function leavesRows(
+  stage: Stage,
+  again: Again & { readonly table: Target; readonly values: Row['values'] },
+): Promise<boolean> {
+  const meets = Object.entries(again.values).map(([name, value]) => `${ident(name)} = ${valueSql(value)}`);
+  const counts = [`SELECT count(*), 1 AS one FROM ${qualified(again.table)} WHERE ${meets.join(' AND ')}`];
+  const looked = await lookedAround(stage, { again, reads: counts });
+  const [before, after] = [looked?.before, looked?.after].map((tables) => Number(tables?.[0]?.rows[0]?.[0]));
+  return looked !== undefined && Number(after) > Number(before);
+}
+
+/** What reads of a superuser give before and after statements in a role's name; undefined: a statement failed. */
+async function lookedAround(
+  stage: Stage,
+  { again, reads }: { again: Again; reads: readonly string[] },
+): Promise<{ before: readonly Table[]; after: readonly Table[] } | undefined> {
   const prepared = (again.prepare ?? []).length > 0;
   const through = stage.crews.find(({ role }) => role === again.role)?.through;
   const before = [
@@ -54,12 +80,7 @@ export async function changesToOthers(stage: Stage, again: Again): Promise<strin
     await client.query(`${settingsSql(again.settings)} SELECT 1`);
     await client.query(again.statements.join('; '));
     const last = await all(client, after.join('; '));
-    return difference(stage, {
-      tables,
-      viewer: again.viewer,
-      before: last4(first, reads.length),
-      after: last.slice(-reads.length),
-    });
+    return { before: last4(first, reads.length), after: last.slice(-reads.length) };
   } catch {
     return undefined;
   } finally {

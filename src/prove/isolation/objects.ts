@@ -93,7 +93,10 @@ const TARGETS_SQL = `
     coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
        'name', a.attname, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod), 'generated', a.attgenerated <> '',
        'identity', a.attidentity <> '',
-       'selfMade', a.attidentity <> '' OR coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~* '(nextval|uuid|random|ulid|nanoid)', false),
+       'selfMade', a.attidentity <> '' OR coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~* '(nextval|uuid|random|ulid|nanoid)', false)
+         OR EXISTS (SELECT FROM pg_catalog.pg_depend u JOIN pg_catalog.pg_proc f ON f.oid = u.refobjid AND f.provolatile = 'v'
+                    WHERE u.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND u.objid = d.oid
+                      AND u.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass),
        'comparable', EXISTS (SELECT FROM pg_catalog.pg_operator o WHERE o.oprname = '=' AND o.oprleft = o.oprright
                              AND (o.oprleft = coalesce(NULLIF(t.typbasetype, 0), t.oid) OR t.typcategory IN ('A', 'E', 'R', 'S')))) ORDER BY a.attnum)
      FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid

@@ -189,9 +189,13 @@ function worstFirst(a: Finding, b: Finding): number {
   return `${a.code} ${a.subject}` < `${b.code} ${b.subject}` ? -1 : 1;
 }
 
-// What PostgreSQL refuses is told with its own words; a session that is gone ends the run, and so does a mistake of ours.
+// What PostgreSQL refuses is told with its own words; a session that is gone ends the run. A check that stumbles over what it
+// read does not take the others with it.
 function whyUnseen(error: unknown): string {
+  if (error instanceof HoldfastError) throw error;
   const state = sqlstateOf(error);
+  if (state === undefined && error instanceof TypeError)
+    return `the check failed on what it read (${error.message}); the database may have changed meanwhile: run it again, and report it if it stays`;
   if (state === undefined || state.startsWith('08') || state.startsWith('57P')) throw error;
   return `${(error as Error).message} [${state}]`;
 }

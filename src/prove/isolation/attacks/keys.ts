@@ -5,7 +5,7 @@ import type { Row } from '../../rows/index.ts';
 import type { Seen } from '../attacker.ts';
 import type { Reference, Target, Unique } from '../objects.ts';
 import { attempt, insertSql, ownerColumns, settingsOf, stateOf, whereRow } from '../stage.ts';
-import { altered, without } from '../inspector.ts';
+import { altered, leavesRows, without } from '../inspector.ts';
 import { changing } from './changing.ts';
 import { given, type Scene } from './scene.ts';
 
@@ -40,25 +40,35 @@ async function pointAt(scene: Scene, { key, own }: { key: Reference; own: Row })
   const pointing = Object.fromEntries(changes);
   // With an owner column in the key the row still points to a row of its own owner, if to any.
   const whole = changes.length === key.columns.length;
-  const judge = (seen: Seen): string | undefined =>
-    whole && seen.error === undefined && seen.results.some((result) => result.count > 0)
-      ? `a row of owner ${viewer.number} now points to a row of owner ${victim.number} in ${label(key.to)}`
-      : undefined;
-  await trying(scene, {
+  const judged = (statement: string): Trying => ({
     attack: 'foreign key',
-    statement: insertSql(target, { ...given(scene, own), ...pointing }),
-    judge,
+    statement,
+    judge: async (seen) =>
+      whole &&
+      seen.error === undefined &&
+      seen.results.some((result) => result.count > 0) &&
+      (await pointsThere(scene, { statement, pointing }))
+        ? `a row of owner ${viewer.number} now points to a row of owner ${victim.number} in ${label(key.to)}`
+        : undefined,
   });
+  await trying(scene, judged(insertSql(target, { ...given(scene, own), ...pointing })));
   const mine = stage.witness.rowsOf(table, viewer).find((row) => row !== own);
   if (mine === undefined) return;
   const set = changes
     .map(([name, value]) => `${ident(name)} = ${value === null ? 'NULL' : quoted(value)}`)
     .join(', ');
-  await trying(scene, {
-    attack: 'foreign key',
-    statement: `UPDATE ${qualified(target)} SET ${set} WHERE ${whereRow(table, mine)}`,
-    judge,
-  });
+  await trying(scene, judged(`UPDATE ${qualified(target)} SET ${set} WHERE ${whereRow(table, mine)}`));
+}
+
+/** Triggers and rules may have put another value in the place of the one that was sent. */
+async function pointsThere(
+  scene: Scene,
+  { statement, pointing }: { statement: string; pointing: Values },
+): Promise<boolean> {
+  const { stage, crew, target, table, viewer } = scene;
+  if (table.triggers === 0 && table.rules === 0 && target.kind !== 'v') return true;
+  const again = { role: crew.role, settings: settingsOf(stage, viewer), statements: [statement], viewer };
+  return leavesRows(stage, { ...again, table, values: pointing });
 }
 
 function quoted(value: string): string {

@@ -24,7 +24,8 @@ export async function attackStanding(stage: Stage): Promise<void> {
 }
 
 const REACHABLE_SQL = (mode: 'SET' | 'MEMBER'): string => `
-  SELECT r.rolname::pg_catalog.text AS name, pg_catalog.pg_has_role($1::pg_catalog.name, r.oid, '${mode}') AS may
+  SELECT r.rolname::pg_catalog.text AS name, pg_catalog.pg_has_role($1::pg_catalog.name, r.oid, '${mode}') AS may,
+    r.rolbypassrls AS bypasses
   FROM pg_catalog.pg_roles r
   WHERE r.rolname <> $1 AND (r.rolname NOT LIKE 'pg\\_%' OR r.rolname IN ('pg_read_all_data', 'pg_write_all_data'))
     AND NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = $1)
@@ -33,35 +34,72 @@ const REACHABLE_SQL = (mode: 'SET' | 'MEMBER'): string => `
 
 async function becomeOthers(stage: Stage, crew: Crew): Promise<void> {
   const mode = stage.copy.versionNumber >= 160_000 ? 'SET' : 'MEMBER';
-  const reachable = await stage.copy.query<{ name: string; may: boolean }>(REACHABLE_SQL(mode), [crew.role]);
-  const [viewer] = stage.viewers;
-  if (viewer === undefined) return;
-  for (const { name, may } of reachable) {
-    // Who may grant a role gives it to itself first; the grant is rolled back with the rest.
-    const give = may ? [] : [`GRANT ${ident(name)} TO ${ident(crew.role)} WITH SET TRUE`];
+  const reachable = await stage.copy.query<Reachable>(REACHABLE_SQL(mode), [crew.role]);
+  for (const role of reachable) {
+    const { name, may } = role;
     stage.board.say({
       subject: `role ${crew.role}`,
       severity: 'info',
       what: `it may ${may ? '' : 'give itself and then '}SET ROLE to ${name}; what ${name} may was tried as well.`,
       fix: `Keep the membership only where the application needs it: REVOKE ${name} FROM ${crew.role}.`,
     });
-    for (const target of stage.targets) {
-      for (const settings of [settingsOf(stage, viewer), {}]) {
-        const nobody = Object.keys(settings).length === 0;
-        await attempt(stage, {
-          object: label(target),
-          attack: 'SET ROLE',
-          crew,
-          state: `${nobody ? 'no setting' : stateOf(viewer)}, as ${name}`,
-          settings,
-          statements: [...give, `SET LOCAL ROLE ${ident(name)}`, `SELECT * FROM ${qualified(target)}`],
-          judge: (seen) => seenThrough(stage, target, { seen, viewer: nobody ? undefined : viewer }),
-          fresh: nobody,
-        });
-      }
-    }
+    await become(stage, crew, role);
   }
   if (reachable.length === 0) stage.board.tried(DATABASE, 'SET ROLE');
+}
+
+interface Reachable {
+  readonly name: string;
+  readonly may: boolean;
+  readonly bypasses: boolean;
+}
+
+async function become(stage: Stage, crew: Crew, { name, may, bypasses }: Reachable): Promise<void> {
+  const [viewer] = stage.viewers;
+  if (viewer === undefined) return;
+  // Who may grant a role gives it to itself first; the grant is rolled back with the rest.
+  const give = may ? [] : [`GRANT ${ident(name)} TO ${ident(crew.role)} WITH SET TRUE`];
+  const told = may && bypasses && isGateway(stage, crew);
+  for (const target of stage.targets) {
+    for (const settings of [settingsOf(stage, viewer), {}]) {
+      const nobody = Object.keys(settings).length === 0;
+      await attempt(stage, {
+        object: label(target),
+        attack: 'SET ROLE',
+        crew,
+        state: `${nobody ? 'no setting' : stateOf(viewer)}, as ${name}`,
+        settings,
+        statements: [...give, `SET LOCAL ROLE ${ident(name)}`, `SELECT * FROM ${qualified(target)}`],
+        judge: (seen) => {
+          const found = seenThrough(stage, target, { seen, viewer: nobody ? undefined : viewer });
+          if (found !== undefined && told) stage.board.tell(label(target), 'SET ROLE');
+          return told ? undefined : found;
+        },
+        fresh: nobody,
+      });
+    }
+  }
+  if (told)
+    stage.board.say({
+      subject: `role ${crew.role}`,
+      severity: 'warning',
+      what: `it becomes the role each request asks for, and one of these is ${name}, to which no policy applies: what decides between them stands outside the database.`,
+      fix: `Guard the key that signs the tokens as you guard the data; or let what needs ${name} log in by itself, and REVOKE ${name} FROM ${crew.role}.`,
+    });
+}
+
+/**
+ * A login that holds nothing of owners' by itself and only becomes others, as PostgREST's authenticator does. Whoever sends
+ * SQL of their own as it chooses the role as freely as the setting.
+ */
+function isGateway(stage: Stage, crew: Crew): boolean {
+  return (
+    stage.crews.some((one) => one.through === crew.role) &&
+    stage.targets.every(
+      (target) =>
+        crew.rightless.has(label(target)) || stage.witness.others(target.root, undefined).length === 0,
+    )
+  );
 }
 
 /** Only a session that a superuser opened may become somebody else. */

@@ -71,7 +71,9 @@ export interface Indexes {
 export const indexes: Fact<Indexes> = {
   name: 'indexes',
   read: async ({ query }) => {
-    const all = await query<Index>(INDEXES_SQL);
+    // PostgreSQL describes the index as it is now: one that was dropped since the question began has no text.
+    const asked = await query<Omit<Index, 'definition'> & { definition: string | null }>(INDEXES_SQL);
+    const all = asked.filter((one): one is Index => one.definition !== null);
     const byRelation = grouped(all, ({ relation }) => relation);
     return { all, of: (relation) => byRelation.get(relation) ?? [] };
   },

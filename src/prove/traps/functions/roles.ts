@@ -2,7 +2,7 @@
 import { ident } from '../../../sql.ts';
 import type { Draft, TrapCheck } from '../check.ts';
 import { relations } from '../facts/relations.ts';
-import { roles } from '../facts/rights.ts';
+import { rights, roles } from '../facts/rights.ts';
 
 export const applicationRoleBypasses: TrapCheck = {
   code: 'HT309',
@@ -12,6 +12,8 @@ export const applicationRoleBypasses: TrapCheck = {
   traps: ['B4-18', 'BX-06'],
   find: async ({ facts, roles: given }) => {
     const known = await facts(roles);
+    const { holders } = await facts(rights);
+    const { tables } = await facts(relations);
     return given.flatMap((name): Draft | readonly Draft[] => {
       const role = known.get(name);
       if (role === undefined) return [];
@@ -21,6 +23,11 @@ export const applicationRoleBypasses: TrapCheck = {
         .find((other) => other !== undefined && (other.super || other.bypass));
       const own = role.super ? 'a superuser' : role.bypass ? 'BYPASSRLS' : undefined;
       if (own === undefined && through === undefined) return [];
+      // It holds nothing and only becomes what a request asks for, as PostgREST's authenticator does.
+      const gateway =
+        through?.super === false &&
+        given.some((other) => other !== name && role.becomes.includes(other)) &&
+        !tables.some(({ oid }) => holders(oid, 'select', 'insert', 'update', 'delete').includes(name));
       const word = through?.super === true ? 'a superuser' : 'BYPASSRLS';
       return {
         subject: `role ${name}`,
@@ -29,11 +36,15 @@ export const applicationRoleBypasses: TrapCheck = {
           own === undefined
             ? `After SET ROLE ${through?.name} no policy applies to it.`
             : 'No policy applies to it: it sees and writes the rows of every owner.',
-        mend:
-          own === undefined
+        mend: gateway
+          ? []
+          : own === undefined
             ? [`REVOKE ${ident(through?.name ?? '')} FROM ${ident(name)}`]
             : [`ALTER ROLE ${ident(name)} NOSUPERUSER NOBYPASSRLS`],
-        advice: 'Work across owners belongs to a role of its own that no request logs in as.',
+        advice: gateway
+          ? `It becomes the role each request asks for: guard the key that signs the tokens as you guard the data, or let what needs ${through.name} log in by itself and REVOKE ${through.name} FROM ${name}.`
+          : 'Work across owners belongs to a role of its own that no request logs in as.',
+        ...(gateway ? { severity: 'warning' as const } : {}),
       };
     });
   },

@@ -5,6 +5,7 @@ import type { Draft, TrapCheck } from '../check.ts';
 import { constraints, type Constraint } from '../facts/constraints.ts';
 import { indexes, type Index } from '../facts/indexes.ts';
 import { partSubject } from '../facts/naming.ts';
+import { memberLists } from '../facts/member-lists.ts';
 import { ownership, type Ownership } from '../facts/owned.ts';
 import { relations, type Relation, type Relations } from '../facts/relations.ts';
 import { rights } from '../facts/rights.ts';
@@ -142,9 +143,12 @@ export const foreignKeyCrosses: TrapCheck = {
     const keys = await facts(constraints);
     const at = await facts(indexes);
     const guarded = found.tables.some(({ rowSecurity }) => rowSecurity);
+    const lists = await facts(memberLists);
     return found.tables.flatMap((table) => {
       const whose = table.parent === null ? owned.of(table) : undefined;
       if (whose === undefined || holders(table.oid, 'insert', 'update').length === 0) return [];
+      // Who is a member of what is said by pointing at it: its two ends are never one owner's.
+      if (lists.has(table.oid)) return [];
       const foreign = keys.of(table.oid).filter(({ kind, inherited }) => kind === 'f' && !inherited);
       const loose = foreign.filter((key) => crosses(key, { table, owned, found, foreign }));
       return loose.map((key): Draft => {

@@ -7,6 +7,8 @@ import { type Routine, routineSql, routines, routineSubject } from '../facts/fun
 const ATTACHES = /\b(?:partition\s+of|attach\s+partition)\b/i;
 const CREATES = /\bcreate\s+(?:unlogged\s+)?table\b[^;]*?\bpartition\s+of\b/i;
 const CREATES_BY_NAME = /\bcreate\s+(?:unlogged\s+)?table\s+if\s+not\s+exists\b[^;]*?\bpartition\s+of\b/i;
+// Lists and hashes have no clock in them.
+const RANGE = /\bfor\s+values\s+from\b/i;
 const SPEAKS_OF_UTC =
   /\bat\s+time\s+zone\b|\+00\b|\bset\s+(?:local\s+|session\s+)?time\s*zone\b|'timezone'|'utc'/i;
 
@@ -28,7 +30,7 @@ export const madeInSessionZone: TrapCheck = {
   find: async ({ facts }) =>
     makers((await facts(routines)).all).flatMap((routine) => {
       const fixed = routine.settings.some((setting) => /^timezone=/i.test(setting));
-      if (fixed || SPEAKS_OF_UTC.test(routine.body)) return [];
+      if (fixed || SPEAKS_OF_UTC.test(routine.body) || !RANGE.test(routine.body)) return [];
       return {
         subject: routineSubject(routine),
         what: 'It makes partitions with bounds that have no time zone, and TimeZone is not fixed on it.',
