@@ -79,6 +79,45 @@ test('a small schema that is right holds, on both its tables', async ({ db }) =>
   expect(crossed(await attack(one))).toEqual([]);
 });
 
+test('what a request leaves on its connection is told, once for each way, and is no crossing', async ({
+  db,
+}) => {
+  const { db: one } = await stage(db);
+  const found = await attack(one);
+  expect(crossed(found)).toEqual([]);
+  expect(found.cells).toContainEqual(
+    expect.objectContaining({ object: 'the database', attack: 'next request', outcome: 'told' }),
+  );
+  const left = found.told.filter(({ subject }) => subject === 'connections that are used again');
+  expect(left.map(({ severity, what }) => `${severity}: ${what}`)).toEqual([
+    'info: a cursor WITH HOLD outlives its transaction: what a request leaves in it the next request on the connection reads, whoever that works for, on any PostgreSQL.',
+    'info: a temporary table outlives its transaction: what a request leaves in it the next request on the connection reads, whoever that works for, on any PostgreSQL.',
+  ]);
+});
+
+test('a function that keeps rows over its transaction crosses, and its script shows it', async ({ db }) => {
+  const { db: one, app } = await stage(
+    db,
+    `CREATE FUNCTION app.mine() RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN
+       CREATE TEMP TABLE IF NOT EXISTS mine AS SELECT n.body FROM app.notes n; RETURN QUERY SELECT m.body FROM mine m; END $$`,
+  );
+  const found = await attack(one);
+  expect(crossed(found)).toEqual(['app.mine(): next request']);
+  const [crossing] = found.crossings;
+  expect(crossing).toMatchObject({
+    role: app,
+    state: 'setting of owner 2, after setting of owner 1 on the same connection',
+  });
+  expect(crossing?.sql.split('\n').filter((line) => /^(BEGIN|SELECT|COMMIT|ROLLBACK)/.test(line))).toEqual([
+    'BEGIN;',
+    'SELECT * FROM "app"."mine"() AS called;',
+    'COMMIT;',
+    'BEGIN;',
+    'SELECT * FROM "app"."mine"() AS called;',
+    'ROLLBACK;',
+  ]);
+});
+
 test('what is shown of a crossing shows it again when it is typed', async ({ db }) => {
   const { db: one, app } = await stage(db, 'ALTER TABLE app.notes DISABLE ROW LEVEL SECURITY');
   const found = await attack(one);

@@ -6,6 +6,7 @@ import { guessBoundaries, type Guess } from '../boundary/index.ts';
 import { withCopy, type Copy } from '../copy/index.ts';
 import { populate, type Population } from '../rows/index.ts';
 import { attackFunctions, routineLabel } from './attacks/functions.ts';
+import { attackLeftovers } from './attacks/leftovers.ts';
 import { attackByPlanting } from './attacks/planted.ts';
 import { attackReads } from './attacks/read.ts';
 import { attackStanding, DATABASE, sequencesOf } from './attacks/standing.ts';
@@ -127,6 +128,7 @@ async function attackAll(stage: Stage): Promise<void> {
   await attackFunctions(stage);
   await attackByPlanting(stage);
   await attackStanding(stage);
+  await attackLeftovers(stage);
   await tellStanding(stage);
 }
 

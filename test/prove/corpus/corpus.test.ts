@@ -32,6 +32,7 @@ const WAYS: Readonly<Record<string, readonly string[]>> = {
   empty: ['empty setting', 'next request'],
   malformed: ['malformed setting'],
   prepared: ['prepared', 'next request'],
+  'next request': ['next request'],
   plant: ['planted object'],
   'set role': ['SET ROLE'],
   trigger: ['side effect', 'planted object'],

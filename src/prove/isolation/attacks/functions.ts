@@ -38,7 +38,15 @@ const OUTSIDE =
 
 /** Functions that reach past the database, by themselves or by one that they call: a rollback would not take it back. */
 export function reachingOut(routines: readonly Routine[]): ReadonlySet<Routine> {
-  const found = new Set(routines.filter((one) => one.untrusted || OUTSIDE.test(one.body)));
+  return withCallers(routines, (one) => one.untrusted || OUTSIDE.test(one.body));
+}
+
+/** Routines of which something is true, and those that call one of them, however deep. */
+export function withCallers(
+  routines: readonly Routine[],
+  is: (routine: Routine) => boolean,
+): ReadonlySet<Routine> {
+  const found = new Set(routines.filter(is));
   for (const one of found) {
     for (const other of routines) if (!found.has(other) && calls(other.body, one.name)) found.add(other);
   }
@@ -152,7 +160,7 @@ function crafted(routine: Routine, own: readonly (string | null)[]): readonly (r
 }
 
 /** A value of another owner's row that the session did not send itself. */
-function shownBy(
+export function shownBy(
   stage: Stage,
   { seen, viewer, sent }: { seen: Seen; viewer: World; sent: readonly string[] },
 ): string | undefined {

@@ -4,7 +4,16 @@ import { ident, literal, qualified } from '../../../sql.ts';
 import { script } from '../attacker.ts';
 import { valueSql } from '../inspector.ts';
 import type { Target } from '../objects.ts';
-import { attempt, ownerColumns, seenThrough, settingsOf, stateOf, type Crew, type Stage } from '../stage.ts';
+import {
+  attempt,
+  ownerColumns,
+  readable,
+  seenThrough,
+  settingsOf,
+  stateOf,
+  type Crew,
+  type Stage,
+} from '../stage.ts';
 
 /** How the database itself is called in the matrix. */
 export const DATABASE = 'the database';
@@ -14,6 +23,7 @@ export async function attackStanding(stage: Stage): Promise<void> {
   for (const crew of stage.crews) {
     stage.checkpoint();
     await becomeOthers(stage, crew);
+    await prepareAsOthers(stage, crew);
     await takeAuthorization(stage, crew);
     await readSequences(stage, crew);
   }
@@ -33,8 +43,7 @@ const REACHABLE_SQL = (mode: 'SET' | 'MEMBER'): string => `
          OR pg_catalog.pg_has_role($1::pg_catalog.name, r.oid, 'MEMBER WITH ADMIN OPTION')) ORDER BY r.rolname`;
 
 async function becomeOthers(stage: Stage, crew: Crew): Promise<void> {
-  const mode = stage.copy.versionNumber >= 160_000 ? 'SET' : 'MEMBER';
-  const reachable = await stage.copy.query<Reachable>(REACHABLE_SQL(mode), [crew.role]);
+  const reachable = await reachableBy(stage, crew.role);
   for (const role of reachable) {
     const { name, may } = role;
     stage.board.say({
@@ -46,6 +55,11 @@ async function becomeOthers(stage: Stage, crew: Crew): Promise<void> {
     await become(stage, crew, role);
   }
   if (reachable.length === 0) stage.board.tried(DATABASE, 'SET ROLE');
+}
+
+async function reachableBy(stage: Stage, role: string): Promise<readonly Reachable[]> {
+  const mode = stage.copy.versionNumber >= 160_000 ? 'SET' : 'MEMBER';
+  return stage.copy.query<Reachable>(REACHABLE_SQL(mode), [role]);
 }
 
 interface Reachable {
@@ -100,6 +114,41 @@ function isGateway(stage: Stage, crew: Crew): boolean {
         crew.rightless.has(label(target)) || stage.witness.others(target.root, undefined).length === 0,
     )
   );
+}
+
+/** Whatever the session becomes besides, as a gateway's does from one request to the next, and has plans of. */
+async function prepareAsOthers(stage: Stage, crew: Crew): Promise<void> {
+  const reachable = await reachableBy(stage, crew.through ?? crew.role);
+  for (const { name } of reachable.filter((role) => role.may && role.name !== crew.role)) {
+    for (const target of stage.targets) await preparedAs(stage, { crew, target, name });
+  }
+}
+
+/** A plan that was made as another role must not be the one that runs after the session is itself again. */
+async function preparedAs(
+  stage: Stage,
+  { crew, target, name }: { crew: Crew; target: Target; name: string },
+): Promise<void> {
+  const [viewer] = stage.viewers;
+  if (viewer === undefined) return;
+  await attempt(stage, {
+    object: label(target),
+    attack: 'prepared',
+    crew,
+    state: `${stateOf(viewer)}, prepared as ${name}`,
+    settings: settingsOf(stage, viewer),
+    statements: [
+      'DEALLOCATE ALL',
+      `SET LOCAL ROLE ${ident(name)}`,
+      `PREPARE again AS SELECT ${readable(crew, target)} FROM ${qualified(target)}`,
+      'EXECUTE again',
+      `SET LOCAL ROLE ${ident(crew.role)}`,
+      'EXECUTE again',
+      'DEALLOCATE again',
+    ],
+    judge: (seen) =>
+      seenThrough(stage, target, { seen: { ...seen, results: seen.results.slice(-2) }, viewer }),
+  });
 }
 
 /** Only a session that a superuser opened may become somebody else. */
