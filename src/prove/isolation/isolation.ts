@@ -5,6 +5,7 @@ import { label } from '../../define/model.ts';
 import { guessBoundaries, type Guess } from '../boundary/index.ts';
 import { withCopy, type Copy } from '../copy/index.ts';
 import { populate, type Population } from '../rows/index.ts';
+import { standingAlike, type Stand } from './alike.ts';
 import { attackFunctions, routineLabel } from './attacks/functions.ts';
 import { attackLeftovers } from './attacks/leftovers.ts';
 import { attackByPlanting } from './attacks/planted.ts';
@@ -15,7 +16,7 @@ import { ATTACKS, Board } from './board.ts';
 import { fillPartitions } from './fill.ts';
 import { merged, runsOf, type Run, type RunResult } from './runs.ts';
 import { readRoutines, readTargets } from './objects.ts';
-import type { Cell, Isolation, IsolationOptions, Told } from './result.ts';
+import type { Cell, Isolation, IsolationOptions } from './result.ts';
 import { reread } from './reread.ts';
 import { withStage, type Stage } from './stage.ts';
 import { tellStanding } from './tell.ts';
@@ -77,7 +78,9 @@ export interface CopyAttack {
 
 async function attackCopy({ copy, boundaries, options, done = 0 }: CopyAttack): Promise<RunResult> {
   const present = await presentRoles(copy, [...new Set(boundaries.flatMap((one) => one.roles))]);
-  const roles = present.slice(0, MOST_ROLES);
+  const standing = await standingAlike(copy.query, present);
+  const stands = standing.slice(0, MOST_ROLES);
+  const roles = stands.map(({ role }) => role);
   const nothing: Population = { worlds: [], empty: [], shared: [], notes: [] };
   const population =
     boundaries.length === 0
@@ -90,7 +93,7 @@ async function attackCopy({ copy, boundaries, options, done = 0 }: CopyAttack): 
         });
   const objects = await objectsOf(copy);
   const board = new Board(objects);
-  if (present.length > roles.length) board.say(passedOver(present.slice(MOST_ROLES)));
+  sayOfRoles(board, { stands, passed: standing.slice(MOST_ROLES) });
   const checkpoint = (): void => {
     if (options.signal?.aborted === true) throw aborted();
     options.onProgress?.({ proof: 'isolation', doing: 'attacking', done: done + board.attempts });
@@ -154,13 +157,26 @@ async function objectsOf(copy: Copy): Promise<string[]> {
   ];
 }
 
-function passedOver(roles: readonly string[]): Told {
-  return {
+/** Which roles others stand for, and which were not tried at all. */
+function sayOfRoles(
+  board: Board,
+  { stands, passed }: { stands: readonly Stand[]; passed: readonly Stand[] },
+): void {
+  for (const { role, others } of stands.filter((one) => one.others.length > 0)) {
+    board.say({
+      subject: `role ${role}`,
+      severity: 'info',
+      what: `it was tried for ${others.join(', ')} as well: they hold the same rights, memberships and settings, so what is said of it holds of ${others.length === 1 ? 'both' : 'all'}.`,
+      fix: 'Nothing; where one of them is to be told apart, grant it something of its own.',
+    });
+  }
+  if (passed.length === 0) return;
+  board.say({
     subject: 'roles',
     severity: 'warning',
-    what: `${MOST_ROLES} roles were tried; not tried were ${roles.join(', ')}.`,
-    fix: 'Name the roles to try; members of one group that hold nothing by themselves need one of them.',
-  };
+    what: `${MOST_ROLES} roles were tried; not tried were ${passed.flatMap(({ role, others }) => [role, ...others]).join(', ')}.`,
+    fix: 'Name the roles to try; roles that hold the same are tried as one.',
+  });
 }
 
 async function presentRoles(copy: Copy, roles: readonly string[]): Promise<readonly string[]> {

@@ -169,12 +169,15 @@ async function otherSettings(stage: Stage): Promise<Told[]> {
 const DEFAULTED_SQL = `
   SELECT coalesce(r.rolname, 'every role')::pg_catalog.text AS role, pg_catalog.split_part(c, '=', 1) AS setting
   FROM pg_catalog.pg_db_role_setting s LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
-  CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) c WHERE pg_catalog.split_part(c, '=', 1) = ANY ($1)`;
+  CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) c
+  WHERE pg_catalog.split_part(c, '=', 1) = ANY ($1) AND (s.setrole = 0 OR r.rolname = ANY ($2))
+    AND s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))`;
 
-/** A default owner: a session that set nothing works for it. */
+/** A default owner: a session that set nothing works for it. What is set for other databases and their roles is theirs. */
 async function defaultedSettings(stage: Stage): Promise<Told[]> {
   const rows = await stage.copy.query<{ role: string; setting: string }>(DEFAULTED_SQL, [
     settingNames(stage.boundaries),
+    stage.crews.map(({ role, through }) => through ?? role),
   ]);
   return rows.map(({ role, setting }) => ({
     subject: `setting ${setting}`,
