@@ -12,6 +12,28 @@ export type RowText = Readonly<Record<string, string | null>>;
  */
 export const ERASING_SETTING = 'holdfast.erasing';
 
+/**
+ * The channel on which an erasure says that a subject's rows are gone, once it is committed: whoever listens forgets what
+ * they remember of rows. The payload is JSON with the definition's name and the kind of subject; no key is in it.
+ */
+export const ERASED_CHANNEL = 'holdfast_erased';
+
+/** Whom a cache is to forget, its key as rows carried it. */
+export interface ForgottenSubject {
+  /** The kind of subject: `person`. */
+  readonly subject: string;
+  readonly key: string;
+  /** What the key means something within: the tenant. */
+  readonly within?: string;
+}
+
+/**
+ * Makes a cache outside the database forget a subject. It is called when the subject's rows are gone, and called again
+ * where what it did could not be written down: forgetting twice must be as good as once.
+ * @returns how many entries went; 0 where none was there
+ */
+export type Forget = (subject: ForgottenSubject) => Promise<{ readonly entries: number }>;
+
 /** The rows of one table that belong to one subject, and what becomes of them. */
 export interface SubjectRows {
   readonly of: RelationName;
@@ -41,6 +63,8 @@ export interface ErasedPlace {
   readonly rows: number;
   /** Files that were written anew or removed. */
   readonly files?: number;
+  /** Entries that a cache forgot; its rows are none. */
+  readonly entries?: number;
 }
 
 /** A row that lies elsewhere than in its table. */

@@ -33,7 +33,7 @@ export {
   virtual,
 } from './relation-facets.ts';
 export type { CommentTarget, Deferral, ExclusionOptions, TriggerOptions } from './relation-facets.ts';
-export { ERASING_SETTING } from './erasure.ts';
+export { ERASED_CHANNEL, ERASING_SETTING } from './erasure.ts';
 export type * from './erasure.ts';
 export { job, jobDefaults, PUT_BACK_SETTING } from './job.ts';
 export type * from './job.ts';

@@ -2,6 +2,8 @@
 export { connect, connectDefaults } from './connect.ts';
 export type { Connected, ConnectOptions } from './connect.ts';
 export type { Database, DrizzleOptions, Transaction } from './drizzle.ts';
+export { erasedDefaults, onErased } from './erased.ts';
+export type { ErasedNews, ErasedOptions, Listening } from './erased.ts';
 export type { SessionContext, TransactionOptions } from './opening.ts';
 export { retryDefaults } from './retry.ts';
 export type { RetryOptions } from './retry.ts';

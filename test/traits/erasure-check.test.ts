@@ -201,6 +201,7 @@ function requested(digest: string, state: State, at: string): Piece {
     touched: [],
     left: [],
     rewrite: false,
+    forgotten: [],
   });
 }
 

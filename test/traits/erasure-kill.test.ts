@@ -2,61 +2,16 @@
 // killed. The next call goes on; then no byte of the subject is anywhere, and no row of anybody else has changed.
 // HOLDFAST_KILLS=100 kills a hundred times each way.
 import { spawn } from 'node:child_process';
-import type { Socket } from 'node:net';
-import { Client } from 'pg';
-import { expect, onTestFinished } from 'vitest';
+import { expect } from 'vitest';
 import { test, type TestDatabase } from '../cluster/index.ts';
 import { random } from './archive-stand.ts';
+import { deadly } from './erasure-deadly.ts';
 import { erasing, leftOf, markOf, openHouse, othersSum, type Standing, TODAY } from './erasure-stand.ts';
 
 const JITI = 'node_modules/jiti/lib/jiti-cli.mjs';
 const KILLS = Number(process.env['HOLDFAST_KILLS'] ?? 3);
 const SEED = Number(process.env['HOLDFAST_SEED'] ?? 20_261_121);
 const HOW = ['before', 'within', 'after'] as const;
-
-interface Deadly {
-  /** The statement at which everything ends; none: count only. */
-  readonly at?: number;
-  readonly how?: (typeof HOW)[number];
-}
-
-function own(client: Client): boolean {
-  const { connectionParameters } = client as unknown as {
-    connectionParameters: { application_name?: string };
-  };
-  return String(connectionParameters.application_name).startsWith('holdfast');
-}
-
-function cut(client: Client): void {
-  (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
-}
-
-/** Counts the statements of maintenance sessions, and ends them all at one of them, as if their process were gone. */
-function deadly(by: Deadly): { readonly statements: () => number; readonly disarm: () => void } {
-  // oxlint-disable-next-line typescript/unbound-method -- it is called with its client
-  const query = Client.prototype.query as (...args: unknown[]) => unknown;
-  let [statements, dead] = [0, false];
-  Client.prototype.query = function counted(this: Client, ...args: unknown[]) {
-    if (!own(this)) return query.apply(this, args);
-    if (dead) {
-      cut(this);
-      return Promise.reject(new Error('this process is gone'));
-    }
-    statements += 1;
-    if (statements !== by.at) return query.apply(this, args);
-    dead = true;
-    if (by.how === 'before') {
-      cut(this);
-      return Promise.reject(new Error('this process is gone'));
-    }
-    const sent = query.apply(this, args) as Promise<unknown>;
-    if (by.how === 'within') setImmediate(cut, this);
-    return by.how === 'within' ? sent : sent.then(() => Promise.reject(new Error('this process is gone')));
-  } as typeof Client.prototype.query;
-  const disarm = (): void => void (Client.prototype.query = query as typeof Client.prototype.query);
-  onTestFinished(disarm);
-  return { statements: () => statements, disarm };
-}
 
 async function erase(house: Standing, subject: string, at: Date): Promise<unknown> {
   return erasing(house, (context) => house.eraser.erase(context, { subject, basis: 'killed' }), at);

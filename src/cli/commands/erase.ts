@@ -125,10 +125,10 @@ async function erase(invocation: Invocation, at: At, eraser: Eraser): Promise<nu
   return EXIT.done;
 }
 
-function show(invocation: Invocation, { places, kept, digest, subject }: ErasureReport): void {
+function show(invocation: Invocation, { places, kept, caches, digest, subject }: ErasureReport): void {
   const { terminal } = invocation;
   if (flag(invocation, 'json'))
-    return say(terminal, JSON.stringify({ subject, digest, places, kept }, null, 2));
+    return say(terminal, JSON.stringify({ subject, digest, places, kept, caches }, null, 2));
   const touched = places.filter((one) => one.rows > 0);
   say(terminal, touched.length === 0 ? `nothing is left of this ${subject}` : `of this ${subject} would go:`);
   const rows = touched.map((one) => [
@@ -141,6 +141,7 @@ function show(invocation: Invocation, { places, kept, digest, subject }: Erasure
   if (stays.length > 0) say(terminal, 'and would stay:');
   for (const line of columns(stays.map((one) => [`  ${one.place}`, counted(one.rows, 'row'), one.because])))
     say(terminal, line);
+  if (caches.length > 0) say(terminal, `and would be forgotten by: ${caches.join(', ')}`);
 }
 
 async function confirmed(invocation: Invocation, { subject, places }: ErasureReport): Promise<boolean> {
@@ -166,7 +167,7 @@ function tell(invocation: Invocation, request: Request): void {
   say(terminal, `erased: ${counted(total, 'row')}, ${request.basis}; registered as ${short(request)}`);
   const rows = request.counts.map((one) => [
     `  ${one.place}`,
-    counted(one.rows, 'row'),
+    one.entries === undefined ? counted(one.rows, 'row') : entries(one.entries),
     one.files === undefined ? '' : counted(one.files, 'file'),
   ]);
   for (const line of columns(rows)) say(terminal, line);
@@ -213,8 +214,12 @@ async function replay(invocation: Invocation, at: At, eraser: Eraser): Promise<n
   return done.waiting > 0 ? EXIT.failed : EXIT.done;
 }
 
+function entries(count: number): string {
+  return `${count} ${count === 1 ? 'entry' : 'entries'}`;
+}
+
 function machine(request: Request): Record<string, unknown> {
-  const { touched: _touched, xid: _xid, ...rest } = request;
+  const { touched: _touched, xid: _xid, open: _open, ...rest } = request;
   return rest;
 }
 

@@ -1,5 +1,6 @@
 // One erasure from its registration to its end: pass after pass until one finds nothing, then what is left behind is cleaned.
 import { HoldfastError } from '../../error.ts';
+import { forgetElsewhere } from './caches.ts';
 import { cleanUp } from './clean-up.ts';
 import { sqlstate } from './failure.ts';
 import { isSettled, type Request, requestOf } from './request.ts';
@@ -19,8 +20,7 @@ const WAITS = 300;
 export async function carryOut(run: Run, forget: readonly string[]): Promise<Request> {
   await run.context.forget?.(forget);
   await untilNothingIsLeft(run);
-  const request = await requestOf(run.context.pieces, idOf(run));
-  if (request === undefined) throw forgotten(run);
+  const request = await forgetElsewhere(run);
   return cleanUp(run, { request, forget });
 }
 

@@ -18,6 +18,7 @@ export function findings(model: Model, options: ErasureOptions): readonly Diagno
       return asked === undefined ? [] : aboutSubject({ model, subject, asked });
     }),
     ...looksPersonal(model, covered),
+    ...aboutCaches(options),
   ];
 }
 
@@ -306,6 +307,18 @@ function looksPersonal(model: Model, covered: ReadonlySet<string>): Diagnostic[]
           what: 'its name says that it is about a person, and no erasure reaches its table.',
           fix: "Name the table in the erasure's 'tables', with the column that carries the key.",
         })),
+    );
+}
+
+/** Names stand in reports and in the ledger, line by line. */
+function aboutCaches({ caches = {} }: ErasureOptions): Diagnostic[] {
+  return Object.keys(caches)
+    .filter((name) => !/^\w[\w .:/-]{0,59}$/.test(name))
+    .map((name) =>
+      error('HF_ERASURE_CACHE', `cache ${JSON.stringify(name)}`, {
+        what: 'its name is not one that a report can show.',
+        fix: "Call it like 'search index': letters, digits, spaces and . : / - up to 60.",
+      }),
     );
 }
 

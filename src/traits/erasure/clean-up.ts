@@ -37,7 +37,8 @@ export async function cleanUp(
   // Plans of the triggers that look into it are made for as many as are in it.
   await patiently(run, `ANALYZE ${qualified(run.plan.register)}`);
   await context.forget?.(of.forget);
-  const done: Request = { ...of.request, state: 'erased', erasedAt: context.now, left };
+  const { open: _open, ...rest } = of.request;
+  const done: Request = { ...rest, state: 'erased', erasedAt: context.now, left };
   await context.session.transaction((query) => context.pieces.put(query, asPiece(done), of.request.state));
   return done;
 }

@@ -40,6 +40,8 @@ export interface ErasureReport {
   readonly places: readonly ErasedPlace[];
   /** Rows that name it and stay, for the reason that the definition gives. */
   readonly kept: readonly (ErasedPlace & { readonly because: string })[];
+  /** Caches outside the database that will be asked to forget it. */
+  readonly caches: readonly string[];
 }
 
 /** The erasure of a definition. */
@@ -101,7 +103,8 @@ export function eraserOf(model: Model, options: ErasureOptions): Eraser {
   };
   return {
     preview: async (context, subject) => reported(await opened(context, subject), options),
-    register: async (context, request) => registered(await opened(context, request.subject), request),
+    register: async (context, request) =>
+      shown(await registered(await opened(context, request.subject), request)),
     erase: async (context, request) => {
       const run = await opened(context, request.subject);
       await registered(run, request);
@@ -117,9 +120,14 @@ export function eraserOf(model: Model, options: ErasureOptions): Eraser {
         ...(options.tombstones !== undefined && { mirror: options.tombstones }),
       });
     },
-    requests: async ({ pieces }) => requestsOf(await pieces.list()),
+    requests: async ({ pieces }) => requestsOf(await pieces.list()).map(shown),
     export: async (context, subject, take) => exportRows(await opened(context, subject), take),
   };
+}
+
+/** A request without the key that it may hold while it is open. */
+function shown({ open: _open, ...request }: Request): Request {
+  return request;
 }
 
 async function stands(context: TaskContext, plan: ErasurePlan): Promise<boolean> {
@@ -160,7 +168,7 @@ async function reported(run: Run, options: ErasureOptions): Promise<ErasureRepor
     const because = named?.get(label(rule.of))?.keep ?? '';
     kept.push({ place: run.placeOf(rule.of), rows: await rowsOf(run, rule).count(rule.of), because });
   }
-  return { ...idOf(run), places: await placesOf(run), kept };
+  return { ...idOf(run), places: await placesOf(run), kept, caches: run.plan.caches.map(([name]) => name) };
 }
 
 function nothing(subject: Subject): HoldfastError {

@@ -1,4 +1,5 @@
 // What a user says of who can be erased and what becomes of each table's rows.
+import type { Forget } from '../../define/erasure.ts';
 import type { ColumnReference, TableReference } from '../reference.ts';
 import type { Duration } from '../retention/duration.ts';
 import type { ArchiveFiles } from '../retention/port.ts';
@@ -52,6 +53,11 @@ export interface ErasureOptions {
    * was taken. A folder or a bucket, as for archives.
    */
   readonly tombstones?: ArchiveFiles;
+  /**
+   * Caches outside the database by name, as reports call them, each with what makes it forget a subject: a search index, a
+   * Redis. An erasure is not finished before each has said how much it forgot; one that fails is asked again by the job.
+   */
+  readonly caches?: Readonly<Record<string, Forget>>;
   /** The job that finishes erasures and repeats them on rows that came back; default {@link erasureDefaults}. */
   readonly job?: string;
   /** Rows of one batch and the pause between two, in milliseconds. */

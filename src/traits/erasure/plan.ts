@@ -7,6 +7,7 @@ import {
   type RelationName,
   type Table,
 } from '../../define/model.ts';
+import type { Forget } from '../../define/erasure.ts';
 import { type ColumnReference, columnOf, relationOf } from '../reference.ts';
 import { type SettingType, settingTypeOf } from '../setting.ts';
 import { erasureDefaults, type ErasedTable, type ErasureOptions, type ErasureSubject } from './options.ts';
@@ -59,6 +60,8 @@ export interface ErasurePlan {
   readonly salt: RelationName;
   readonly job: string;
   readonly batch: { readonly rows: number; readonly pauseMs: number };
+  /** Caches outside the database, in the order they are asked. */
+  readonly caches: readonly (readonly [name: string, forget: Forget])[];
 }
 
 /** The erasure resolved against the model. Tables that are not in it are passed over; the check says so. */
@@ -72,6 +75,7 @@ export function planOf(model: Model, options: ErasureOptions): ErasurePlan {
     salt: { schema, name: 'holdfast_erased_salt' },
     job: options.job ?? erasureDefaults.job,
     batch: { ...erasureDefaults.batch, ...options.batch },
+    caches: Object.entries(options.caches ?? {}),
   };
 }
 

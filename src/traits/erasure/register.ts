@@ -5,6 +5,7 @@ import { HoldfastError } from '../../error.ts';
 import { qualified } from '../../sql.ts';
 import { before, lengthOf } from '../retention/duration.ts';
 import type { ArchiveFiles } from '../retention/port.ts';
+import type { Key } from './digest.ts';
 import type { ErasurePlan } from './plan.ts';
 import { asPiece, type Request, requestOf } from './request.ts';
 import { rowsOf } from './rows.ts';
@@ -44,7 +45,13 @@ export async function register(
       [subject.name, sought.digest, context.now.toISOString()],
     );
     const known = await requestOf(context.pieces, id, query);
-    if (known?.state === 'erasing') return known;
+    const open = openOf(run);
+    if (known?.state === 'erasing') {
+      if (open === undefined || known.open !== undefined) return known;
+      const reopened: Request = { ...known, open };
+      await context.pieces.put(query, asPiece(reopened), 'erasing');
+      return reopened;
+    }
     const request: Request = {
       ...id,
       state: 'erasing',
@@ -57,10 +64,18 @@ export async function register(
       touched: [],
       left: [],
       rewrite: how.rewrite === true || known?.rewrite === true,
+      ...(open !== undefined && { open }),
+      forgotten: [],
     };
     await context.pieces.put(query, asPiece(request), known?.state ?? null);
     return request;
   });
+}
+
+/** The key, where a cache has to be told it: rows that carry it may be gone when the job asks the cache again. */
+function openOf({ plan, sought }: Run): Key | undefined {
+  if (plan.caches.length === 0) return undefined;
+  return { key: sought.key, ...(sought.within !== undefined && { within: sought.within }) };
 }
 
 function dueOf({ context, subject }: Run): Date {

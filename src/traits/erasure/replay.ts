@@ -3,8 +3,10 @@
 import type { SubjectRows } from '../../define/erasure.ts';
 import type { TaskContext } from '../../define/job.ts';
 import { label, type RelationName } from '../../define/model.ts';
+import { HoldfastError } from '../../error.ts';
 import { ident, literal, qualified } from '../../sql.ts';
 import type { ArchiveFiles } from '../retention/port.ts';
+import { tellProcesses } from './caches.ts';
 import { carryOut } from './carry-out.ts';
 import { cleanUp } from './clean-up.ts';
 import { digestOf, digestSql, type Key, startOf } from './digest.ts';
@@ -12,8 +14,8 @@ import { partsOf } from './parts.ts';
 import type { Carrier, ErasurePlan, Rule, Subject } from './plan.ts';
 import { keptOutside, register, registered, type Tombstone } from './register.ts';
 import { isSettled, type Request, requestsOf } from './request.ts';
-import { openRun } from './run.ts';
-import { saltOf, soughtIn } from './subject.ts';
+import { openRun, type Run } from './run.ts';
+import { type Named, saltOf, soughtIn } from './subject.ts';
 import { personalTexts } from './texts.ts';
 
 /** What a replay did. */
@@ -46,28 +48,66 @@ export async function replayed(
   await adopted(context, plan, outside);
   const open = requestsOf(await context.pieces.list()).filter((one) => one.state === 'erasing');
   const files = how.everywhere === true || open.length > 0;
-  let [erased, rows, waiting] = [0, 0, 0];
+  const failures = new Map<string, HoldfastError>();
+  const counts = { erased: 0, rows: 0, waiting: 0 };
   for (const wanted of await wantedOf(context, plan, outside)) {
     for (const subject of plan.subjects) {
       for (const key of await keysOf({ context, plan, subject, wanted, files })) {
-        const sought = await soughtIn(context.session, plan, { subject, key });
-        const run = openRun({ context, plan, subject, sought, parts: await partsOf(context) });
+        const run = await runOf(context, plan, { subject, key });
         const before = await register(run, { basis: wanted.basis });
-        const done = await carryOut(run, await personalTexts(run));
-        erased += 1;
-        rows += sum(done) - sum(before);
+        await toItsEnd(run, { before, counts, failures });
       }
     }
   }
-  for (const request of requestsOf(await context.pieces.list())) {
-    if (request.state !== 'erasing') continue;
-    // Cut off between its last row and its end; or a transaction may still write one.
-    if (await isSettled(context.session.query, request)) {
-      await cleanUp({ context, plan, parts: await partsOf(context) }, { request, forget: [] });
-      erased += 1;
-    } else waiting += 1;
+  await finished(context, plan, { counts, failures });
+  // Every other subject has had its turn.
+  const [failure] = failures.values();
+  if (failure !== undefined) throw failure;
+  return counts;
+}
+
+interface Tally {
+  readonly counts: { erased: number; rows: number; waiting: number };
+  /** Caches that failed, by the digest of whom they were to forget. */
+  readonly failures: Map<string, HoldfastError>;
+}
+
+async function runOf(context: TaskContext, plan: ErasurePlan, named: Named): Promise<Run> {
+  const sought = await soughtIn(context.session, plan, named);
+  return openRun({ context, plan, subject: named.subject, sought, parts: await partsOf(context) });
+}
+
+async function toItsEnd(run: Run, of: Tally & { readonly before: Request }): Promise<void> {
+  const { before, counts, failures } = of;
+  try {
+    const done = await carryOut(run, await personalTexts(run));
+    counts.erased += 1;
+    counts.rows += sum(done) - sum(before);
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.code !== 'HF_ERASURE_CACHE') throw error;
+    failures.set(before.digest, error);
   }
-  return { erased, rows, waiting };
+}
+
+/** Requests of which no row is left: cut off before a cache was asked or before its end, or a transaction may still write one. */
+async function finished(context: TaskContext, plan: ErasurePlan, tally: Tally): Promise<void> {
+  const { counts, failures } = tally;
+  for (const request of requestsOf(await context.pieces.list())) {
+    if (request.state !== 'erasing' || failures.has(request.digest)) continue;
+    if (!(await isSettled(context.session.query, request))) {
+      counts.waiting += 1;
+      continue;
+    }
+    const subject = plan.subjects.find((one) => one.name === request.subject);
+    if (request.open !== undefined && subject !== undefined) {
+      const run = await runOf(context, plan, { subject, key: request.open });
+      await toItsEnd(run, { ...tally, before: request });
+      continue;
+    }
+    await tellProcesses(context, request.subject);
+    await cleanUp({ context, plan, parts: await partsOf(context) }, { request, forget: [] });
+    counts.erased += 1;
+  }
 }
 
 function sum(request: Request): number {

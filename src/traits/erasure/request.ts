@@ -3,6 +3,7 @@ import type { Piece, PieceBook } from '../../define/job.ts';
 import type { ErasedPlace } from '../../define/erasure.ts';
 import type { CatalogueQuery } from '../../define/trait.ts';
 import type { RelationName } from '../../define/model.ts';
+import type { Key } from './digest.ts';
 
 /** `erasing`: registered, rows go. `erased`: none is left, and what they left behind was cleaned up. */
 export type State = 'erasing' | 'erased';
@@ -30,6 +31,10 @@ export interface Request {
   readonly left: readonly string[];
   /** Whether touched tables are written anew in the end, so that no page of them keeps bytes of what went. */
   readonly rewrite: boolean;
+  /** The key itself, for as long as a cache may have to be asked that knows no digests; absent without caches. */
+  readonly open?: Key;
+  /** Caches that have forgotten the subject. */
+  readonly forgotten: readonly string[];
 }
 
 /** The piece's name under its subject. */
@@ -86,7 +91,14 @@ const SETTLED_SQL = `
 export function added(counts: readonly ErasedPlace[], more: ErasedPlace): readonly ErasedPlace[] {
   const so = counts.find((one) => one.place === more.place);
   const files = (so?.files ?? 0) + (more.files ?? 0);
-  const sum = { place: more.place, rows: (so?.rows ?? 0) + more.rows, ...(files > 0 && { files }) };
+  const entries = (so?.entries ?? 0) + (more.entries ?? 0);
+  const told = so?.entries !== undefined || more.entries !== undefined;
+  const sum = {
+    place: more.place,
+    rows: (so?.rows ?? 0) + more.rows,
+    ...(files > 0 && { files }),
+    ...(told && { entries }),
+  };
   return so === undefined ? [...counts, sum] : counts.map((one) => (one === so ? sum : one));
 }
 
@@ -98,8 +110,14 @@ function fromPiece(piece: Piece): Request {
   const [subject = '', digest = ''] = piece.subject.split(' ');
   const detail = piece.detail as unknown as Omit<
     Request,
-    'subject' | 'digest' | 'state' | 'requestedAt' | 'dueAt' | 'erasedAt'
-  > & { readonly requestedAt: string; readonly dueAt: string; readonly erasedAt: string | null };
+    'subject' | 'digest' | 'state' | 'requestedAt' | 'dueAt' | 'erasedAt' | 'forgotten'
+  > & {
+    readonly requestedAt: string;
+    readonly dueAt: string;
+    readonly erasedAt: string | null;
+    // A request of an earlier release has none.
+    readonly forgotten?: readonly string[];
+  };
   return {
     subject,
     digest,
@@ -113,5 +131,7 @@ function fromPiece(piece: Piece): Request {
     touched: detail.touched,
     left: detail.left,
     rewrite: detail.rewrite,
+    ...(detail.open !== undefined && { open: detail.open }),
+    forgotten: detail.forgotten ?? [],
   };
 }

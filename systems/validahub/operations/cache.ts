@@ -52,6 +52,12 @@ export class RuleCache {
     return this.#stamp;
   }
 
+  /** Forgets everything. */
+  clear(): void {
+    this.#stamp += 1;
+    this.#entries.clear();
+  }
+
   /** Forgets every entry of the kind whose key starts with these parts. */
   forget(kind: CacheKind, key: readonly string[]): void {
     this.#stamp += 1;

@@ -1,6 +1,6 @@
 // What every operation is given: the way to the database, the clock and the cache.
 import { sql } from 'drizzle-orm';
-import type { Connected, Query, Transaction } from 'holdfast/use';
+import { onErased, type Connected, type Listening, type Query, type Transaction } from 'holdfast/use';
 import * as tables from '../tables/index.ts';
 import { RuleCache } from './cache.ts';
 import { risingIds } from './identity.ts';
@@ -24,6 +24,14 @@ export interface Hub {
 export function openHub(sessions: Sessions, options: { readonly now?: () => Date } = {}): Hub {
   const now = options.now ?? (() => new Date());
   return { sessions, now, cache: new RuleCache(now), nextId: risingIds(now) };
+}
+
+/**
+ * Makes a hub forget the rules it remembers whenever a tenant or a person was erased, in whichever process: without it they
+ * are given out until they age. `url`: the server itself, as any role; a pooler carries no notifications.
+ */
+export function forgetErased(hub: Hub, url: string): Promise<Listening> {
+  return onErased(url, () => hub.cache.clear());
 }
 
 /** Runs `work` in one transaction as the tenant, under row security; `query` is plain SQL in it. */

@@ -1,6 +1,6 @@
 // What ValidaHub can do. Each operation checks its input before anything is opened, runs as the application's role under
 // row security, leaves an event in the audit trail and throws HoldfastError with a code HF_VALIDAHUB_….
-export { openHub, type Hub, type Sessions } from './hub.ts';
+export { forgetErased, openHub, type Hub, type Sessions } from './hub.ts';
 export { createRuleSet, createTenant, findRuleSet, type RuleSetInput, type SetPolicy } from './tenants.ts';
 export {
   addVersion,
