@@ -12,7 +12,9 @@ import {
   type ProofProgress,
   proveBudgets,
   proveIsolation,
+  proveRemoval,
   proveStructure,
+  removalEvidence,
   structureEvidence,
   trapsEvidence,
 } from '../prove/index.ts';
@@ -109,6 +111,26 @@ export const PROOFS: readonly Proof[] = [
       const traps = await findTraps(await trapsOptions(subject));
       const evidence = trapsEvidence(traps);
       return subject.fix === true ? { evidence, plan: await fixes(subject, traps) } : { evidence };
+    },
+  },
+  {
+    name: 'erasure',
+    foreign: false,
+    applies: ({ loaded }) => (loaded?.definition.proofs.removals.length ?? 0) > 0,
+    of: () => false,
+    run: async ({ loaded, url, serverUrl, now, signal, onProgress }) => {
+      const { definition, baseDir } = loaded as Loaded;
+      const removed = await proveRemoval({
+        definition,
+        baseDir,
+        url,
+        ...(serverUrl !== undefined && { serverUrl }),
+        now,
+        signal,
+        onProgress,
+        proof: 'erasure',
+      });
+      return { evidence: removalEvidence(removed) };
     },
   },
   {

@@ -37,6 +37,7 @@ export { ERASED_CHANNEL, ERASING_SETTING } from './erasure.ts';
 export type * from './erasure.ts';
 export { job, jobDefaults, PUT_BACK_SETTING } from './job.ts';
 export type * from './job.ts';
+export { indoors } from './indoors.ts';
 export type * from './measure.ts';
 export { aboutAlert, aboutMetric, collectMeasures, engineWords } from './measures.ts';
 export type { Measures } from './measures.ts';

@@ -16,6 +16,7 @@ export function collectProofs(model: Model, traits: readonly Trait[]): Proofs {
     boundaries: together(asked.flatMap((one) => one.boundaries ?? [])),
     accepted: asked.flatMap((one) => one.accepted ?? []),
     budgets: asked.flatMap((one) => one.budgets ?? []),
+    removals: asked.flatMap((one) => one.removals ?? []),
   };
 }
 
@@ -64,7 +65,7 @@ function once<T>(values: readonly T[], keyOf: (value: T) => string): readonly T[
 /** Findings that are accepted without a code that could be found, or without a reason. */
 export function checkAccepted(accepted: readonly Accepted[]): readonly Diagnostic[] {
   return accepted
-    .filter(({ code, because }) => !/^(HT\d{3}|isolation)$/.test(code) || because.trim() === '')
+    .filter(({ code, because }) => !/^(HT\d{3}|isolation|removal)$/.test(code) || because.trim() === '')
     .map(({ code, because }) => ({
       code: 'HF_ACCEPT',
       severity: 'error',

@@ -109,8 +109,19 @@ export interface Trait {
   readonly promises?: (model: Model) => Promised;
   /** What is to be shown on a real server, given the whole model. Pure: prove/ attacks, measures and judges. */
   readonly proves?: (model: Model) => Proved;
+  /**
+   * The same promise with all it keeps outside the database in a folder, and nothing told to anybody outside: what a
+   * proof works with, so that no file of the real archive is touched. `told` hears what would have been.
+   */
+  readonly indoors?: (folder: string, told: (what: ToldOutside) => Promise<void>) => Trait;
   /** What an application session needs: the settings that carry the tenant, in order, with how a value is validated. */
   readonly session?: SessionContract;
+}
+
+/** What a promise would have told somebody outside. */
+export interface ToldOutside {
+  readonly to: string;
+  readonly about: Readonly<Record<string, string>>;
 }
 
 /** How `use/` opens a tenant's transaction; supplied by the trait that isolates tenants. */

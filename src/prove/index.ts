@@ -26,6 +26,13 @@ export {
   type RecordOptions,
   type Standing,
 } from './record.ts';
+export {
+  proveRemoval,
+  removalDefaults,
+  removalEvidence,
+  type RemovalOptions,
+  type Removed,
+} from './removal/index.ts';
 export { proveStructure, structureEvidence, type Structure, type StructureOptions } from './structure.ts';
 export {
   findTraps,

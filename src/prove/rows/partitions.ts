@@ -1,8 +1,8 @@
 // A partitioned table without partitions takes no row; in a copy it gets one, made as its owner would make it.
-import type { Copy } from '../copy/index.ts';
+import type { RelationName } from '../../define/model.ts';
 import { close, connect } from '../../server/index.ts';
 import { ident, qualified } from '../../sql.ts';
-import type { Population } from './population.ts';
+import type { Ground, Population } from './population.ts';
 
 const BARE_SQL = `
   SELECT n.nspname AS schema, c.relname AS name, p.partstrat AS strategy, pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text AS owner
@@ -16,8 +16,12 @@ const SUFFIX = '_hf_all';
 const ROOM = 63 - SUFFIX.length;
 
 /** Makes a partition for everything where there is none; gives what was made. */
-export async function missingPartitions(copy: Copy): Promise<Population['notes']> {
-  const bare = await copy.query<{ schema: string; name: string; strategy: string; owner: string }>(BARE_SQL);
+export async function missingPartitions(
+  copy: Ground,
+  leaveOut: (of: RelationName) => boolean,
+): Promise<Population['notes']> {
+  const all = await copy.query<{ schema: string; name: string; strategy: string; owner: string }>(BARE_SQL);
+  const bare = all.filter((of) => !leaveOut(of));
   if (bare.length === 0) return [];
   const client = await connect(copy.url);
   try {

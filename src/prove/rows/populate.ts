@@ -1,5 +1,4 @@
 // Rows for several owners, made from what the catalogue says of them. PostgreSQL judges every one.
-import type { Copy } from '../copy/index.ts';
 import { HoldfastError } from '../../error.ts';
 import { attribute } from './attribute.ts';
 import { readCatalogue, type Reference, type Table } from './catalogue.ts';
@@ -11,7 +10,7 @@ import { insert } from './insert.ts';
 import { ordered } from './order.ts';
 import { findOwners } from './owners.ts';
 import { missingPartitions } from './partitions.ts';
-import type { Population, PopulateOptions } from './population.ts';
+import type { Ground, Population, PopulateOptions } from './population.ts';
 import { wordOf } from './random.ts';
 import { readSpoken } from './spoken.ts';
 import { refreshViews } from './refresh.ts';
@@ -30,10 +29,12 @@ const MARKER_LENGTH = 4;
  * with what a superuser sees.
  * @throws HoldfastError HF_WORLDS for fewer than two worlds; what the connection throws
  */
-export async function populate(copy: Copy, options: PopulateOptions): Promise<Population> {
+export async function populate(copy: Ground, options: PopulateOptions): Promise<Population> {
   if (options.worlds < 2) throw tooFew(options.worlds);
-  const notes: Note[] = [...(await missingPartitions(copy))];
-  const catalogue = await readCatalogue(copy.query);
+  const leaveOut = options.leaveOut ?? (() => false);
+  const notes: Note[] = [...(await missingPartitions(copy, leaveOut))];
+  const read = await readCatalogue(copy.query);
+  const catalogue = { ...read, tables: read.tables.filter(({ of }) => !leaveOut(of)) };
   const owners = findOwners(catalogue, options.boundaries);
   const markers = Array.from(
     { length: options.worlds + 1 },

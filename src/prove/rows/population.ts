@@ -1,6 +1,16 @@
 // What `populate` is asked and what it gives.
 import type { RelationName } from '../../define/model.ts';
+import type { CatalogueQuery } from '../../define/trait.ts';
 import type { Boundary } from '../../define/proof.ts';
+
+/** The database that rows are made in: a copy, or a definition that was built. */
+export interface Ground {
+  /** A superuser's session to it. */
+  readonly url: string;
+  /** Reads its catalogue, with `pg_catalog` as its path. */
+  readonly query: CatalogueQuery;
+  readonly now: Date;
+}
 
 /** How many rows, and whose. */
 export interface PopulateOptions {
@@ -9,6 +19,8 @@ export interface PopulateOptions {
   readonly worlds: number;
   /** Rows of one world in one table, where its constraints allow; default 2. */
   readonly rowsPerTable?: number;
+  /** Tables that get no row: something else fills them. */
+  readonly leaveOut?: (of: RelationName) => boolean;
   /** The same seed gives the same values. */
   readonly seed: number;
   readonly signal?: AbortSignal;

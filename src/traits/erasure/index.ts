@@ -5,6 +5,7 @@ import { findings } from './check.ts';
 import { type ErasingTrait, eraserOf } from './eraser.ts';
 import { kept, replayedAs } from './keep.ts';
 import type { ErasureOptions } from './options.ts';
+import { indoors, removals } from './prove.ts';
 import { watched } from './watch.ts';
 
 /**
@@ -28,6 +29,8 @@ export function erasure(options: ErasureOptions): ErasingTrait {
     build: (model) => built(model, options),
     keep: (model) => kept(model, options),
     watch: (model) => watched(model, options),
+    proves: (model) => removals(model, options),
+    indoors: (dir, told) => erasure(indoors(options, dir, told)),
     restored: (model) => async (context) => replayedAs(model, options, { context, everywhere: true }),
     eraser: (model) => eraserOf(model, options),
   };

@@ -5,6 +5,7 @@ import { archived } from './build.ts';
 import { findings } from './check.ts';
 import { lengthOf } from './duration.ts';
 import { erasingPart } from './erasing.ts';
+import { folder } from './files/index.ts';
 import { kept } from './keep.ts';
 import type { RetentionOptions } from './options.ts';
 import { promised } from './promises.ts';
@@ -33,7 +34,18 @@ export function retention(table: TableReference, options: RetentionOptions): She
     watch: (model) => watched(model, asked),
     promises: (model) => promised(model, asked),
     shelf: (model) => shelfOf(model, asked),
+    ...(options.archive?.store !== undefined && {
+      indoors: (dir: string) => retention(table, within(dir, options)),
+    }),
   };
+}
+
+/** The options with files in a folder. */
+function within(dir: string, options: RetentionOptions): RetentionOptions {
+  const { archive } = options;
+  return archive === undefined
+    ? options
+    : { ...options, archive: { ...archive, store: folder(`${dir}/archive`) } };
 }
 
 function checkOptions(subject: string, { online, archive, then, batch }: RetentionOptions): void {
