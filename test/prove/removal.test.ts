@@ -12,8 +12,10 @@ import { test, type TestDatabase } from '../cluster/index.ts';
 import { houseOf, ownFolder } from '../traits/erasure-stand.ts';
 
 const NOW = new Date('2026-05-15T04:00:00Z');
+/** How often each erasure is stopped in the large test; ValidaHub's own is stopped as well. */
+const STOPS = Number(process.env['HOLDFAST_KILLS'] ?? 0);
 
-async function proved(db: TestDatabase, definition: Definition, stops = 1): Promise<Removed> {
+async function proved(db: TestDatabase, definition: Definition, stops = 0): Promise<Removed> {
   return proveRemoval({ definition, serverUrl: db.url, now: NOW, stops });
 }
 
@@ -34,11 +36,11 @@ test('a house with archives in tables and files, sums and views forgets a person
       },
     },
   });
-  const removed = await proved(db, definition);
+  const removed = await proved(db, definition, STOPS);
   const evidence = removalEvidence(removed);
   expect(evidence.verdict).toBe('held');
-  expect(evidence.line).toMatch(
-    /^a person and a tenant erased 10 times from 12 relations, 2 of them archived: nothing found after, no other row changed$/,
+  expect(evidence.line).toBe(
+    `a person and a tenant erased ${8 + 2 * STOPS} times from 12 relations, 2 of them archived: nothing found after, no other row changed`,
   );
   expect(asked).toBe(0);
 }, 120_000);
@@ -101,10 +103,8 @@ function shopOf(
 const BLANK = { customer: null, shipping_address: null };
 
 test('a column that still has the address is found, and named with a query to copy', async ({ db }) => {
-  const whole = removalEvidence(await proved(db, shopOf('shop_whole', { orders: { blank: BLANK } }), 0));
-  expect(whole.verdict).toBe('held');
   const orders = { blank: { customer: null } };
-  const removed = await proved(db, shopOf('shop_address', { orders }), 0);
+  const removed = await proved(db, shopOf('shop_address', { orders }));
   const evidence = removalEvidence(removed);
   expect(evidence.verdict).toBe('broken');
   expect(evidence.line).toBe(
@@ -133,7 +133,6 @@ test('a column that still has the address is found, and named with a query to co
       orders,
       accept: { subject: 'column shop_meant.orders.shipping_address', because: 'it is the shop’s own' },
     }),
-    0,
   );
   expect(removalEvidence(accepted).verdict).toBe('held');
 }, 60_000);
@@ -151,7 +150,7 @@ test('a plain table that repeats a value by a trigger is found, though nothing s
       `CREATE TRIGGER remember AFTER INSERT ON ${name}.customers FOR EACH ROW EXECUTE FUNCTION ${name}.remember()`,
     ],
   });
-  const evidence = removalEvidence(await proved(db, definition, 0));
+  const evidence = removalEvidence(await proved(db, definition));
   expect(evidence.verdict).toBe('broken');
   expect(evidence.line).toContain('column shop_copied.mails.body still holds what was theirs');
 }, 60_000);
@@ -166,7 +165,7 @@ test('a trigger that takes rows of others along is found', async ({ db }) => {
       `CREATE TRIGGER sweep AFTER DELETE ON ${name}.customers FOR EACH ROW EXECUTE FUNCTION ${name}.sweep()`,
     ],
   });
-  const evidence = removalEvidence(await proved(db, definition, 0));
+  const evidence = removalEvidence(await proved(db, definition));
   expect(evidence.verdict).toBe('broken');
   expect(evidence.line).toMatch(
     /^table shop_others\.orders: a row of somebody else is gone or changed: shop "w1\w{4}-1-shop", id \d+/,
@@ -185,7 +184,7 @@ test('rows that no copy of the subject can be made of are said not to be shown',
       `ALTER TABLE ${name}.orders ENABLE ALWAYS TRIGGER closed`,
     ],
   });
-  const evidence = removalEvidence(await proved(db, definition, 0));
+  const evidence = removalEvidence(await proved(db, definition));
   expect(evidence.verdict).toBe('not shown');
   expect(evidence.line).toBe(
     'table shop_none.orders had no row of a customer, so what becomes of it was not seen',

@@ -127,16 +127,18 @@ class Trying {
   async first(stopAt?: number): Promise<void> {
     const when = stopAt === undefined ? 'erased' : `erased, stopped at statement ${stopAt}`;
     const { removal } = this.#subject;
-    this.#was = await this.#rows();
-    this.#before = await this.#search();
+    const before = await this.#look();
+    this.#was = before.rows;
+    this.#before = before.places;
     const told: { readonly what: ToldOutside; readonly left: number }[] = [];
     this.#ground.hears = async (what) => void told.push({ what, left: await this.#left() });
     if (stopAt !== undefined) await this.#ended(new Stopping(stopAt));
     const counter = new Stopping();
     this.#report = await this.#carryOut(counter);
     this.#statements = counter.statements;
-    this.#is = await this.#rows();
-    this.#after = await this.#search();
+    const after = await this.#look();
+    this.#is = after.rows;
+    this.#after = after.places;
     this.#changes = compare(this.#was, this.#is);
     const faults = [
       ...(this.#report.finished ? [] : [{ when, what: 'it says that it is not finished' }]),
@@ -165,9 +167,9 @@ class Trying {
   async again(): Promise<void> {
     const when = 'asked for again';
     const report = await this.#carryOut(new Stopping());
-    const is = await this.#rows();
+    const { rows } = await this.#look();
     const faults = [
-      ...this.#sameAsBefore(when, is),
+      ...this.#sameAsBefore(when, rows),
       ...(JSON.stringify(report.counts) === JSON.stringify(this.#report.counts)
         ? []
         : [{ when, what: 'its report counts other rows than the first' }]),
@@ -182,8 +184,8 @@ class Trying {
     if (rows === 0) return;
     const { removal } = this.#subject;
     await this.#task(async (context) => removal.again(context));
-    const is = await this.#rows();
-    const faults = [...this.#found(when, await this.#search()), ...this.#sameAsBefore(when, is)];
+    const is = await this.#look();
+    const faults = [...this.#found(when, is.places), ...this.#sameAsBefore(when, is.rows)];
     this.#step(when, faults, `${rows} rows came back as from a backup, and were erased again`);
   }
 
@@ -198,10 +200,8 @@ class Trying {
     this.#options.say(`${this.#subject.removal.name}: ${when}`);
     const ended = await this.#ended(stop);
     await this.#carryOut(new Stopping());
-    const faults = [
-      ...this.#found(when, await this.#search()),
-      ...this.#sameAsBefore(when, await this.#rows()),
-    ];
+    const is = await this.#look();
+    const faults = [...this.#found(when, is.places), ...this.#sameAsBefore(when, is.rows)];
     this.#step(
       when,
       faults,
@@ -236,14 +236,13 @@ class Trying {
     );
   }
 
-  async #rows(): Promise<readonly Rows[]> {
+  /** Every row as it is, and where the subject's values stand. */
+  async #look(): Promise<{ readonly rows: readonly Rows[]; readonly places: readonly Place[] }> {
     const archived = await archivedRows(this.#ground, this.#options.now);
-    return snapshot(this.#ground, this.#subject, archived);
-  }
-
-  async #search(): Promise<readonly Place[]> {
-    const archived = await archivedRows(this.#ground, this.#options.now);
-    return search(this.#ground, this.#subject.needles, archived);
+    return {
+      rows: await snapshot(this.#ground, this.#subject, archived),
+      places: await search(this.#ground, this.#subject.needles, archived),
+    };
   }
 
   /** Rows of the subject that are to go and are still there. */
