@@ -29,8 +29,18 @@ export interface Fixture {
   readonly from?: number;
   /** Needs a database of its own: it changes what is not in a schema. */
   readonly alone?: true;
+  /** Findings that its mend brings about and that a person has to decide on, `{fx}` for the schema, with the reason. */
+  readonly leaves?: readonly Left[];
   /** Statements that take back what stands outside the database (settings of roles), run at the end. */
   readonly undo?: string;
+}
+
+/** A finding that a mend may leave behind. */
+interface Left {
+  readonly code: `HT${number}`;
+  readonly subject: string;
+  /** Why no mend can do without it. */
+  readonly because: string;
 }
 
 interface Names {
@@ -61,9 +71,49 @@ export function fixtures(room: string, given: readonly Fixture[]): void {
       if (fixture.from !== undefined && near.major < fixture.from) return;
       expect(near.traps.unseen).toEqual([]);
       expect(of(near.traps.findings, fixture, 'near')).toEqual([]);
-      await judge(fixture, await lookAtAll(await db.another(), [fixture], ['fires']));
+      const fired = await lookAtAll(await db.another(), [fixture], ['fires']);
+      const before = worse((await lookAgain(fired)).findings);
+      await judge(fixture, fired);
+      const left = (fixture.leaves ?? []).map((one) => ({
+        ...one,
+        subject: named(fixture, one.subject, fired),
+      }));
+      expect(newOf(before, await lookAgain(fired), left)).toEqual([]);
+      if (fixture.undo !== undefined) await fired.db.query(named(fixture, fixture.undo, fired));
     });
   }
+  test(`${room}: no mend is another check's finding`, { timeout: 120_000 }, async ({ db }) => {
+    const at = await looked(db);
+    const left = together.flatMap((fixture) =>
+      (fixture.leaves ?? []).map((one) => ({ ...one, subject: named(fixture, one.subject, at) })),
+    );
+    expect(newOf(worse(at.traps.findings), await lookAgain(at), left)).toEqual([]);
+  });
+}
+
+function named(fixture: Fixture, subject: string, { names }: Looked): string {
+  return filled(subject, schemaOf(fixture, 'fires'), names);
+}
+
+/** What every check says of the database now. */
+async function lookAgain({ db, boundaries, names }: Looked): Promise<Traps> {
+  return findTraps({ url: db.url, boundaries, roles: [names.app], now: new Date() });
+}
+
+/** Errors and warnings, as code and object. */
+function worse(findings: readonly Finding[]): readonly string[] {
+  return findings
+    .filter(({ severity }) => severity !== 'info')
+    .map(({ code, subject }) => `${code} ${subject}`);
+}
+
+function newOf(
+  before: readonly string[],
+  { findings }: Traps,
+  left: readonly Left[] = [],
+): readonly string[] {
+  const allowed = new Set([...before, ...left.map(({ code, subject }) => `${code} ${subject}`)]);
+  return worse(findings).filter((one) => !allowed.has(one));
 }
 
 interface Looked {
@@ -203,7 +253,8 @@ async function judge(fixture: Fixture, at: Looked): Promise<void> {
     now: new Date(),
   });
   expect(of(findings, fixture, 'fires')).toEqual([]);
-  if (fixture.undo !== undefined) await db.query(filled(fixture.undo, schema, names));
+  if (fixture.alone !== true && fixture.undo !== undefined)
+    await db.query(filled(fixture.undo, schema, names));
 }
 
 async function runAs(at: Looked, sql: string, as: 'app' | undefined): Promise<void> {

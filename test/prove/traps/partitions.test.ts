@@ -62,6 +62,33 @@ fixtures('partitions', [
   },
   {
     code: 'HT501',
+    name: 'open below',
+    fires: `${TABLE} CREATE TABLE t_old PARTITION OF t FOR VALUES FROM (MINVALUE) TO ('2026-01-01 00:00+00');`,
+    near: `${TABLE} CREATE TABLE t_old PARTITION OF t FOR VALUES FROM (MINVALUE) TO (MAXVALUE);`,
+    subject: 'table {fx}.t',
+    severity: 'error',
+  },
+  {
+    code: 'HT501',
+    name: 'between',
+    fires: TABLE + months(-5, -3) + months(3, 4),
+    near: TABLE + months(-1, 4),
+    subject: 'table {fx}.t',
+    severity: 'error',
+  },
+  {
+    code: 'HT501',
+    name: 'weeks under a name of months',
+    fires: `${TABLE} DO $do$ DECLARE a timestamp; BEGIN
+        a := date_trunc('week', now() AT TIME ZONE 'UTC') - interval '4 weeks';
+        EXECUTE format('CREATE TABLE t_2026_10 PARTITION OF t FOR VALUES FROM (%L) TO (%L)', a || '+00', a + interval '1 week' || '+00');
+      END $do$`,
+    near: TABLE + months(-1, 3),
+    subject: 'table {fx}.t',
+    severity: 'error',
+  },
+  {
+    code: 'HT501',
     name: 'days',
     fires: `${TABLE} ${HAND('t_20240101', '2024-01-01', '2024-01-02')}`,
     near: `CREATE TABLE t (id bigint, at timestamptz NOT NULL) PARTITION BY LIST (id); CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
@@ -80,6 +107,9 @@ fixtures('partitions', [
       with: 'updated partition constraint for default partition "t_rest" would be violated by some row',
     },
     advised: true,
+    leaves: [
+      { code: 'HT710', subject: 'table {fx}.t', because: 'the INSERT that fails above leaves a page behind' },
+    ],
   },
   {
     code: 'HT503',

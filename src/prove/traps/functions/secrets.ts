@@ -82,8 +82,10 @@ export const passwordUnchecked: TrapCheck = {
             'A plain password is accepted, and so is what crypt() answers to a salt it does not know: a DES hash of eight characters.',
           mend: [
             `ALTER TABLE ${qualified(table)} ADD CONSTRAINT ${ident(name)} CHECK (${ident(column.name)} ~ '${FORMS}') NOT VALID`,
+            `ALTER TABLE ${qualified(table)} VALIDATE CONSTRAINT ${ident(name)}`,
           ],
-          advice: `New rows are held to it from then on. ALTER TABLE … VALIDATE CONSTRAINT ${name} shows whether an old row is not.`,
+          advice:
+            'New rows are held to it from the first statement on. Where the second fails an old row is no password hash: let its owner set a password anew, then validate.',
         };
       });
     });

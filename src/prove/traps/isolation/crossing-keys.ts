@@ -51,9 +51,12 @@ export const uniqueReveals: TrapCheck = {
           subject: partSubject('key', index.name, table),
           what: `It is unique over all owners: (${columns}) without ${whose}.`,
           effect: `Who inserts a value of another owner's row is told so: duplicate key value violates unique constraint "${index.name}"; ON CONFLICT DO NOTHING silently inserts nothing.`,
-          mend: rekeyed(table, index, { whose, keys: keys.pointingAt(table.oid) }),
-          advice: `Put ${whose} first in the key. Foreign keys that use it need ${whose} too; a key that is meant to span owners is declared so (spanning).`,
-          ...(kind === 'number' || !guarded || isRoot ? { severity: 'info' as const } : {}),
+          mend: kind === 'counted' ? [] : rekeyed(table, index, { whose, keys: keys.pointingAt(table.oid) }),
+          advice:
+            kind === 'counted'
+              ? 'Numbers of one sequence meet nobody else’s unless somebody writes them by hand: GENERATED ALWAYS keeps them from it. They tell how many rows there are; where that matters, use a uuid.'
+              : `Put ${whose} first in the key. Foreign keys that use it need ${whose} too; a key that is meant to span owners is declared so (spanning).`,
+          ...(kind !== 'value' || !guarded || isRoot ? { severity: 'info' as const } : {}),
         };
       });
       return [...unique, ...excluding.map((key) => exclusion(key, { table, whose }))];
@@ -88,7 +91,7 @@ function guessed(
   table: Relation,
   index: Index,
   { foreign, owned, found }: Around,
-): 'unguessable' | 'number' | 'value' {
+): 'unguessable' | 'counted' | 'digest' | 'value' {
   const columns = index.columns.map((name) => table.columns.find((column) => column.name === name));
   if (
     columns.some(
@@ -99,7 +102,8 @@ function guessed(
   const counted = columns.every(
     (column) => column !== undefined && (column.identity || /nextval\(/.test(column.default ?? '')),
   );
-  if (counted || index.columns.some((name) => DIGEST.test(name ?? ''))) return 'number';
+  if (counted) return 'counted';
+  if (index.columns.some((name) => DIGEST.test(name ?? ''))) return 'digest';
   const under = foreign.some(({ kind, columns: names, references }) => {
     const parent = kind === 'f' ? found.byOid(references ?? 0) : undefined;
     return (
@@ -108,7 +112,7 @@ function guessed(
       names.every((name) => index.columns.includes(name))
     );
   });
-  return under ? 'number' : 'value';
+  return under ? 'digest' : 'value';
 }
 
 function rekeyed(

@@ -1,6 +1,7 @@
 // HT101 to HT103: row security that is not there, lets nobody in, or leaves the owner out.
 import { ident, qualified } from '../../../sql.ts';
 import type { Draft, TrapCheck, TrapContext } from '../check.ts';
+import { grants } from '../facts/grants.ts';
 import { relationSubject } from '../facts/naming.ts';
 import { ownership } from '../facts/owned.ts';
 import { policies, type Policy } from '../facts/policies.ts';
@@ -28,6 +29,7 @@ export const tenantColumnWithoutRowSecurity: TrapCheck = {
     const { of, condition } = await facts(ownership);
     const { holders } = await facts(rights);
     const written = await facts(policies);
+    const { revoke } = await facts(grants);
     const anywhere = tables.some(({ rowSecurity }) => rowSecurity);
     return tables.flatMap((table): Draft | readonly Draft[] => {
       const owned = table.parent === null && !table.rowSecurity ? of(table) : undefined;
@@ -35,6 +37,9 @@ export const tenantColumnWithoutRowSecurity: TrapCheck = {
       if (owned === undefined || (by.length === 0 && given.length > 0)) return [];
       const who = by.length === 0 ? 'whoever is granted it' : by.join(', ');
       const waits = written.of(table.oid).length > 0;
+      const guarding = waits ? guard(table, 'true').slice(0, 2) : guard(table, condition(table));
+      // TRUNCATE asks no policy: a table that is guarded and may be emptied is not.
+      const emptied = revoke(table, { rights: ['truncate'], roles: holders(table.oid, 'truncate') });
       return {
         subject: relationSubject(table),
         what:
@@ -42,7 +47,7 @@ export const tenantColumnWithoutRowSecurity: TrapCheck = {
             ? `Its foreign keys lead to rows that belong to one ${owned.boundary.name}, and row security is off.`
             : `Column ${owned.column} says whose a row is, and row security is off${waits ? ' although policies are written' : ''}.`,
         effect: `${who} reads and writes the rows of every ${owned.boundary.name}; only the WHERE of each statement keeps them apart.`,
-        mend: waits ? guard(table, 'true').slice(0, 2) : guard(table, condition(table)),
+        mend: guarding.length === 0 ? [] : [...guarding, ...emptied],
         advice:
           condition(table) === undefined
             ? 'Give it the column that says whose a row is, a composite foreign key, and a policy that compares the column with the setting.'

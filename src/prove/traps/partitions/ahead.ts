@@ -45,15 +45,13 @@ function runsOut(of: Ranged, all: Relations, nowMs: number): readonly Draft[] {
     const until =
       earlier === undefined ? 'It has none for the past either' : `They end at ${shown(earlier.toMs)}`;
     const later = parts.find(({ fromMs }) => fromMs > nowMs);
-    const period = periodOf(earlier, nowMs);
-    const wanted = { ...period, toMs: Math.min(period.toMs, later?.fromMs ?? Infinity) };
-    const next = { fromMs: wanted.toMs, toMs: nextAfter(earlier, wanted.toMs) };
+    const missing = missingAround({ earlier, later, nowMs });
     return [
       {
         subject: relationSubject(table),
         what: `No partition of ${table.schema}.${table.name} holds rows of now. ${until}.`,
         effect: `Every INSERT of now fails: ${NONE_FOUND(of)}.`,
-        mend: madeAll(of, later === undefined ? [wanted, next] : [wanted], all),
+        mend: madeAll(of, missing, all),
         advice: 'Let a job make partitions months ahead every day and say when fewer than a month is left.',
       },
     ];
@@ -70,6 +68,33 @@ function runsOut(of: Ranged, all: Relations, nowMs: number): readonly Draft[] {
       advice: 'Let a job make partitions months ahead every day and say when fewer than a month is left.',
     },
   ];
+}
+
+/** More periods than this are one partition: nobody waits for rows of each of them any more. */
+const MOST_PERIODS = 24;
+
+/** From where the partitions end to where they go on, or to the end of the period after this one: no gap is left. */
+function missingAround(around: {
+  readonly earlier: Stretch | undefined;
+  readonly later: Stretch | undefined;
+  readonly nowMs: number;
+}): readonly Stretch[] {
+  const { earlier, later, nowMs } = around;
+  const running = periodOf(earlier, nowMs);
+  const fromMs = earlier?.toMs ?? running.fromMs;
+  const endMs = later?.fromMs ?? nextAfter(earlier, running.toMs);
+  const periods: Stretch[] = [];
+  for (let at = fromMs; at < endMs && periods.length <= MOST_PERIODS;) {
+    const toMs = Math.min(nextAfter(earlier, at), endMs);
+    periods.push({ fromMs: at, toMs });
+    at = toMs;
+  }
+  if (periods.length <= MOST_PERIODS) return periods;
+  const turns = [fromMs, running.fromMs, Math.min(running.toMs, endMs), endMs];
+  return turns
+    .slice(1)
+    .map((toMs, at) => ({ fromMs: turns[at] ?? toMs, toMs }))
+    .filter((stretch) => stretch.fromMs < stretch.toMs);
 }
 
 function furthest(parts: Ranged['parts'], fromMs: number): number {

@@ -11,15 +11,12 @@ export interface Stretch {
   readonly toMs: number;
 }
 
-/** How long the newest partition is, as the next ones should be: whole months where it is one, else milliseconds. */
+/** When a partition from `fromMs` on ends: as long as the newest is, or a month where that is open or not there. */
 export function nextAfter(newest: Stretch | undefined, fromMs: number): number {
-  const months = newest === undefined ? 1 : wholeMonths(newest);
-  if (months === undefined || newest === undefined) {
-    return months === undefined
-      ? fromMs + ((newest?.toMs ?? 0) - (newest?.fromMs ?? 0))
-      : shiftMonths(fromMs, 1);
-  }
-  return shiftMonths(fromMs, months);
+  const lengthMs = newest === undefined ? Infinity : newest.toMs - newest.fromMs;
+  if (newest === undefined || !Number.isFinite(lengthMs)) return shiftMonths(fromMs, 1);
+  const months = wholeMonths(newest);
+  return months === undefined ? fromMs + lengthMs : shiftMonths(fromMs, months);
 }
 
 /** Where the period that holds an instant begins, counted from the newest partition's end. */
@@ -83,7 +80,9 @@ export function namedInstant({ fromMs }: Pick<Part, 'fromMs'>): number {
 
 function nameLike({ table, parts }: Ranged, { fromMs, toMs }: Stretch): string {
   const like = DATED.exec(parts.at(-1)?.relation.name ?? '');
-  if (like !== null) return datedName(like, namedInstant({ fromMs }));
+  // A name that says less than when it begins would be another partition's too.
+  const finest = like?.groups?.['day'] === undefined ? 27 * DAY_MS : DAY_MS;
+  if (like !== null && toMs - fromMs >= finest) return datedName(like, namedInstant({ fromMs }));
   const iso = new Date(fromMs).toISOString();
   const ending = (toMs - fromMs < 27 * DAY_MS ? iso.slice(0, 10) : iso.slice(0, 7)).replaceAll('-', '_');
   const hour = toMs - fromMs < DAY_MS ? `_${iso.slice(11, 16).replace(':', '')}` : '';
