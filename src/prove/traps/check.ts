@@ -44,10 +44,20 @@ export interface Draft {
   readonly effect: string;
   /** Statements that mend it, each run alone and in order by the object's owner or a superuser; empty: only a person can say how. */
   readonly mend: readonly string[];
+  /** The object made anew with a change to its text; its statement is put before those of `mend`. */
+  readonly rewrite?: Rewrite;
   /** What to think about before or after the statements; what to do where there are none. */
   readonly advice: string;
   /** Where it differs from the check's. */
   readonly severity?: Severity;
+}
+
+/** A change to the text of an object that can only be made anew: changes of several checks are put together. */
+export interface Rewrite {
+  /** `CREATE OR REPLACE …` as it stands. */
+  readonly text: string;
+  /** The statement with the fault mended; it may be handed one that other checks have changed already. */
+  readonly change: (text: string) => string;
 }
 
 /** Something read once and shared: a few large questions for all checks together. A value; see {@link TrapContext.facts}. */

@@ -8,6 +8,7 @@ import type { ProofProgress } from '../evidence.ts';
 import type { Draft, Fact, Severity, TrapCheck, TrapContext } from './check.ts';
 import { guessBoundaries } from '../boundary/index.ts';
 import { CHECKS } from './checks.ts';
+import { composed } from './compose.ts';
 
 /** Defaults of {@link TrapsOptions}. */
 export const trapsDefaults = { statementTimeoutMs: 10_000, lockTimeoutMs: 1_000 } as const;
@@ -33,7 +34,7 @@ export interface TrapsOptions {
 }
 
 /** One trap found in the database. */
-export interface Finding extends Omit<Draft, 'severity'> {
+export interface Finding extends Omit<Draft, 'severity' | 'rewrite'> {
   readonly code: TrapCheck['code'];
   readonly severity: Severity;
   /** Why it is meant, where somebody said so; its severity is `info` then. */
@@ -114,7 +115,7 @@ interface Run {
 
 async function runAll(client: Client, run: Run): Promise<Pick<Traps, 'findings' | 'unseen' | 'said'>> {
   const { options, checks } = run;
-  const findings: Finding[] = [];
+  const findings: (Finding & Pick<Draft, 'rewrite'>)[] = [];
   const unseen: { code: string; why: string }[] = [];
   const { context, said } = await contextOf(client, run);
   for (const [done, check] of checks.entries()) {
@@ -132,7 +133,7 @@ async function runAll(client: Client, run: Run): Promise<Pick<Traps, 'findings' 
     }
     await client.query('ROLLBACK TO SAVEPOINT looked; RELEASE SAVEPOINT looked');
   }
-  return { findings: findings.toSorted(worstFirst), unseen, said };
+  return { findings: composed(findings.toSorted(worstFirst)), unseen, said };
 }
 
 async function contextOf(
@@ -169,7 +170,11 @@ async function boundariesFor(
   return await guessBoundaries(query, roles === undefined ? {} : { roles });
 }
 
-function findingOf(check: TrapCheck, draft: Draft, accepted: readonly Accepted[]): Finding {
+function findingOf(
+  check: TrapCheck,
+  draft: Draft,
+  accepted: readonly Accepted[],
+): Finding & Pick<Draft, 'rewrite'> {
   const meant = accepted.find(
     ({ code, subject }) => code === check.code && (subject === undefined || subject === draft.subject),
   );

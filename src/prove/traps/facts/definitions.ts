@@ -14,3 +14,15 @@ export async function definitions(
   const byOid = new Map(rows.map(({ oid, text }) => [oid, text]));
   return ({ oid }) => byOid.get(oid) ?? '';
 }
+
+const BODY =
+  /^(?<head>[\s\S]*?\nAS (?<quote>\$functionx*\$|\$procedurex*\$))(?<body>[\s\S]*)(?<end>\k<quote>\s*)$/;
+
+/**
+ * A definition with its body changed and nothing else; one whose body was parsed is changed as a whole.
+ * @param text as {@link definitions} gives it
+ */
+export function withBody(text: string, change: (body: string) => string): string {
+  const { head, body, end } = BODY.exec(text)?.groups ?? {};
+  return head === undefined || body === undefined ? change(text) : `${head}${change(body)}${end ?? ''}`;
+}

@@ -3,6 +3,7 @@ import { ident, qualified } from '../../../sql.ts';
 import type { Fact } from '../check.ts';
 import { inScope, notOfExtension } from './naming.ts';
 import { withoutComments, withoutText } from './sql-text.ts';
+import { executedTexts, type Statement, statementsOf } from './statements.ts';
 
 export interface Routine {
   readonly oid: number;
@@ -13,10 +14,20 @@ export interface Routine {
   readonly kind: 'function' | 'procedure';
   /** `sql`, `plpgsql`, … */
   readonly language: string;
-  /** The text it was written with, without comments; empty where the body was parsed when it was made. */
+  /** Its body was parsed when it was made (BEGIN ATOMIC, RETURN): names in it mean what they meant then. */
+  readonly parsed: boolean;
+  /** Its text without comments, in whatever language; as PostgreSQL writes it where it was parsed. */
+  readonly source: string;
+  /** The same where it is SQL or PL/pgSQL; empty otherwise, so that no words of another language are taken for SQL. */
   readonly body: string;
-  /** The same with what stands in quotes emptied: words in it are names and keywords. */
+  /** The body with what stands in quotes emptied: words in it are names and keywords. */
   readonly code: string;
+  /** The body as statements. */
+  readonly statements: readonly Statement[];
+  /** What it hands to EXECUTE, as far as it stands in the text. */
+  readonly executed: readonly string[];
+  /** What it runs: the code and what it hands to EXECUTE, strings emptied. */
+  readonly runs: readonly string[];
   readonly definer: boolean;
   readonly owner: string;
   /** Settings fixed on it: `search_path=pg_catalog`. */
@@ -29,12 +40,12 @@ export interface Routine {
   readonly callers: readonly string[];
 }
 
-type Row = Omit<Routine, 'code'>;
+type Row = Omit<Routine, 'body' | 'code' | 'statements' | 'executed' | 'runs'>;
 
 const ROUTINES_SQL = `
   SELECT p.oid, n.nspname AS schema, p.proname AS name, pg_catalog.pg_get_function_identity_arguments(p.oid) AS arguments,
          CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END AS kind, l.lanname AS language,
-         CASE WHEN p.prosqlbody IS NULL THEN p.prosrc ELSE '' END AS body, p.prosecdef AS definer,
+         p.prosqlbody IS NOT NULL AS parsed, coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc) AS source, p.prosecdef AS definer,
          pg_catalog.pg_get_userbyid(p.proowner)::pg_catalog.text AS owner, coalesce(p.proconfig, '{}') AS settings,
          p.provolatile AS volatility, p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype AS "isTrigger",
          EXISTS (SELECT FROM pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
@@ -63,14 +74,28 @@ export const routines: Fact<Routines> = {
   read: async ({ query, roles }) => {
     const known = await query<{ name: string }>(KNOWN_SQL, [roles]);
     const rows = await query<Row>(ROUTINES_SQL, [known.map(({ name }) => name)]);
-    const all = rows.map((row) => {
-      const body = withoutComments(row.body);
-      return { ...row, body, code: withoutText(body) };
-    });
+    const all = rows.map(routineOf);
     const byOid = new Map(all.map((routine) => [routine.oid, routine]));
     return { all, byOid: (oid) => byOid.get(oid) };
   },
 };
+
+function routineOf(row: Row): Routine {
+  const source = row.parsed ? parsedBody(row.source) : withoutComments(row.source);
+  const body = row.language === 'sql' || row.language === 'plpgsql' ? source : '';
+  const code = withoutText(body);
+  const statements = statementsOf(body, row.language);
+  const executed = row.language === 'plpgsql' ? executedTexts(statements).map(withoutComments) : [];
+  return { ...row, source, body, code, statements, executed, runs: [code, ...executed.map(withoutText)] };
+}
+
+// BEGIN ATOMIC … END around statements, or RETURN and an expression.
+function parsedBody(text: string): string {
+  return text
+    .replace(/^\s*BEGIN ATOMIC\b/, '')
+    .replace(/\bEND\s*$/, '')
+    .replace(/^\s*RETURN\b/, 'SELECT');
+}
 
 /** How a function is called in a finding: `function shop.total(integer)`. */
 export function routineSubject(of: Routine): string {
@@ -82,10 +107,21 @@ export function routineSql(of: Routine): string {
   return `${of.kind.toUpperCase()} ${qualified(of)}(${of.arguments})`;
 }
 
-/** Whether its search path is fixed, and to what. */
+/** Whether its search path is fixed, and to what: on the function, or by the first thing its body does. */
 export function fixedPath(of: Routine): string | undefined {
   const prefix = 'search_path=';
-  return of.settings.find((setting) => setting.startsWith(prefix))?.slice(prefix.length);
+  const fixed = of.settings.find((setting) => setting.startsWith(prefix))?.slice(prefix.length);
+  return fixed ?? pathSetFirst(of);
+}
+
+const SETS_PATH = /^set\s+(?:local\s+|session\s+)?search_path\s*(?:=|\bto\b)([\s\S]*)$/i;
+
+// What is computed for a declaration is computed before.
+function pathSetFirst({ statements }: Routine): string | undefined {
+  const first = statements.find(({ text, kind }) => kind !== 'declaration' || /:=|=|\bdefault\b/i.test(text));
+  const path =
+    first?.kind === 'statement' && first.within.length === 1 ? SETS_PATH.exec(first.text)?.[1] : undefined;
+  return path?.replaceAll("'", '').trim();
 }
 
 /** A search path that finds what the function's own schema holds and nothing a caller could plant. */

@@ -1,7 +1,7 @@
 // What a function's text names without a schema, and where that is found.
 import type { TrapContext } from '../check.ts';
 import { fixedPath, type Routine } from './functions.ts';
-import { callsNamed, relationsNamed } from './sql-text.ts';
+import { callsNamed, type Named, relationsNamed } from './sql-text.ts';
 
 const PLACES_SQL = `
   SELECT n.nspname AS schema, o.name, o.kind FROM (
@@ -27,15 +27,13 @@ export async function looseNames(
   { query }: Pick<TrapContext, 'query'>,
   functions: readonly Routine[],
 ): Promise<ReadonlyMap<Routine, readonly Place[]>> {
-  const open = functions.filter((routine) => fixedPath(routine) === undefined && routine.body !== '');
+  const open = functions.filter((routine) => fixedPath(routine) === undefined && !routine.parsed);
   const names = new Map(
     open.map((routine) => [
       routine,
       {
-        functions: callsNamed(routine.code).flatMap(({ schema, name }) => (schema === undefined ? name : [])),
-        relations: relationsNamed(routine.code).flatMap(({ schema, name }) =>
-          schema === undefined ? name : [],
-        ),
+        functions: routine.runs.flatMap(callsNamed).flatMap(unqualified),
+        relations: routine.runs.flatMap(relationsNamed).flatMap(unqualified),
       },
     ]),
   );
@@ -59,6 +57,10 @@ export async function looseNames(
     if (loose.length > 0) found.set(routine, nearest(loose, routine));
   }
   return found;
+}
+
+function unqualified({ schema, name }: Named): readonly string[] {
+  return schema === undefined ? [name] : [];
 }
 
 // Of several schemas that hold the name the function's own is meant.

@@ -1,23 +1,166 @@
-// Text of functions as words: what is a comment, what stands in quotes, what is a name. No parser: checks of a function's
-// text look for a few words next to each other, and PostgreSQL keeps such bodies as text only.
+// Text of functions as words: what is a comment, what stands in quotes, what is a name. One tokenizer for every check that
+// reads a function's text, as PostgreSQL's own scanner splits it.
+
+/** A word, a quoted name, a quoted string, a number, a sign, a comment or white space, as it stands in the text. */
+export interface Token {
+  readonly kind: 'word' | 'name' | 'text' | 'number' | 'sign' | 'comment' | 'space';
+  readonly text: string;
+  /** Where it begins in the text. */
+  readonly at: number;
+}
+
+const LETTER = String.raw`A-Za-z_\u0080-\uffff`;
+// A dollar that follows a letter belongs to the name. E'' knows \'; the others end at the first quote that is not doubled.
+const TOKEN = new RegExp(
+  String.raw`(?<comment>--[^\n\r]*|/\*)|(?<space>\s+)|(?<text>\$(?<tag>(?:[${LETTER}][${LETTER}0-9]*)?)\$|[eE]'(?:[^'\\]|''|\\[\s\S])*(?:'|$)|(?:[bBxXnN]|[uU]&)?'(?:[^']|'')*(?:'|$))|(?<name>(?:[uU]&)?"(?:[^"]|"")*(?:"|$))|(?<word>[${LETTER}][${LETTER}0-9$]*)|(?<number>\d[\w.]*)|(?<sign>::|:=|\|\||[<>]=|<>|!=|->>?|[\s\S])`,
+  'y',
+);
+
+/**
+ * A text as tokens; put together they are the text again. Block comments nest, and what is not closed goes to the end.
+ * @see https://www.postgresql.org/docs/current/sql-syntax-lexical.html
+ */
+export function tokens(text: string): readonly Token[] {
+  const found: Token[] = [];
+  for (let at = 0; at < text.length;) {
+    TOKEN.lastIndex = at;
+    const groups = TOKEN.exec(text)?.groups ?? {};
+    const kind = (['comment', 'space', 'text', 'name', 'word', 'number'] as const).find(
+      (one) => groups[one] !== undefined,
+    );
+    const end = endOf(text, at, groups);
+    found.push({ kind: kind ?? 'sign', text: text.slice(at, end), at });
+    at = end;
+  }
+  return found;
+}
+
+function endOf(text: string, at: number, groups: Readonly<Record<string, string | undefined>>): number {
+  if (groups['comment'] === '/*') return endOfComment(text, at);
+  if (groups['tag'] !== undefined) {
+    const quote = `$${groups['tag']}$`;
+    const close = text.indexOf(quote, at + quote.length);
+    return close < 0 ? text.length : close + quote.length;
+  }
+  const whole = Object.values(groups).find((one) => one !== undefined) ?? '';
+  return at + Math.max(whole.length, 1);
+}
+
+function endOfComment(text: string, at: number): number {
+  const edge = /\/\*|\*\//g;
+  edge.lastIndex = at;
+  let depth = 0;
+  for (let found = edge.exec(text); found !== null; found = edge.exec(text)) {
+    depth += found[0] === '/*' ? 1 : -1;
+    if (depth === 0) return edge.lastIndex;
+  }
+  return text.length;
+}
 
 /** The text with comments taken out; what stands in quotes is left alone. */
 export function withoutComments(text: string): string {
-  return pieces(text)
-    .map((piece) => (piece.kind === 'comment' ? ' ' : piece.text))
+  return tokens(text)
+    .map((token) => (token.kind === 'comment' ? ' ' : token.text))
     .join('');
 }
 
 /** The text with every quoted string emptied to `''`; quoted names stay. */
 export function withoutText(text: string): string {
-  return pieces(text)
-    .map((piece) => (piece.kind === 'text' ? "''" : piece.text))
+  return tokens(text)
+    .map((token) => (token.kind === 'text' ? "''" : token.text))
     .join('');
 }
 
 /** What stands in quotes, without them: statements handed to EXECUTE among it. */
 export function texts(text: string): readonly string[] {
-  return pieces(text).flatMap((piece) => (piece.kind === 'text' ? inside(piece.text) : []));
+  return tokens(text).flatMap((token) => (token.kind === 'text' ? inside(token.text) : []));
+}
+
+/**
+ * Where a pattern is found beginning in code: not in a comment and not in a quoted string, though it may go on over one.
+ * Comments between are white space to it.
+ * @param pattern global
+ */
+export function matchesInCode(text: string, pattern: RegExp): readonly RegExpExecArray[] {
+  const quiet = new Set<number>();
+  let blank = '';
+  for (const { kind, text: piece, at } of tokens(text)) {
+    blank += kind === 'comment' ? piece.replaceAll(/[^\n]/g, ' ') : piece;
+    if (kind !== 'text' && kind !== 'comment') continue;
+    // A pattern may begin with the quote itself.
+    for (let inner = kind === 'text' ? 1 : 0; inner < piece.length; inner += 1) quiet.add(at + inner);
+  }
+  return [...blank.matchAll(pattern)].filter(({ index }) => !quiet.has(index));
+}
+
+/** The text with each match of {@link matchesInCode} replaced. */
+export function replacedInCode(
+  text: string,
+  pattern: RegExp,
+  by: (match: RegExpExecArray) => string,
+): string {
+  const out: string[] = [];
+  let at = 0;
+  for (const match of matchesInCode(text, pattern)) {
+    out.push(text.slice(at, match.index), by(match));
+    at = match.index + match[0].length;
+  }
+  return [...out, text.slice(at)].join('');
+}
+
+/**
+ * What stands in the brackets that open at a place, split at its commas, brackets and quotes told apart.
+ * @param open where the opening bracket stands
+ * @returns undefined where it is not closed
+ */
+export function argumentsAt(
+  text: string,
+  open: number,
+): { readonly parts: readonly string[]; readonly end: number } | undefined {
+  const parts = [''];
+  let depth = 0;
+  for (const token of tokens(text.slice(open))) {
+    if (/^[([]$/.test(token.text)) depth += 1;
+    if (/^[)\]]$/.test(token.text)) depth -= 1;
+    if (depth === 0)
+      return { parts: parts.length === 1 && parts[0]?.trim() === '' ? [] : parts, end: open + token.at + 1 };
+    if (token.at === 0) continue;
+    if (token.text === ',' && depth === 1) parts.push('');
+    else parts[parts.length - 1] += token.kind === 'comment' ? ' ' : token.text;
+  }
+  return undefined;
+}
+
+/** A call that stands in code. */
+export interface Call {
+  /** Absent: found by the search path. */
+  readonly schema?: string;
+  readonly name: string;
+  readonly parts: readonly string[];
+  /** Where it begins, its schema included, and what follows its closing bracket. */
+  readonly at: number;
+  readonly end: number;
+}
+
+/**
+ * Calls of functions by name, with their arguments as written.
+ * @param names a pattern without groups that count: `gen_salt|crypt`
+ */
+export function callsOf(text: string, names: string): readonly Call[] {
+  const pattern = new RegExp(String.raw`(?<![\w$".])(?:(${NAME})\s*\.\s*)?(?<![\w$"])(${names})\s*\(`, 'gi');
+  return matchesInCode(text, pattern).flatMap(({ 0: whole, 1: schema, 2: name = '', index }) => {
+    const within = argumentsAt(text, index + whole.length - 1);
+    if (within === undefined) return [];
+    const call = { name: name.toLowerCase(), parts: within.parts, at: index, end: within.end };
+    return schema === undefined ? [call] : [{ ...call, schema: folded(schema) }];
+  });
+}
+
+/** The text with something put in before the closing brackets of calls. */
+export function withArgument(text: string, calls: readonly Call[], argument: string): string {
+  return calls
+    .toSorted((a, b) => b.end - a.end)
+    .reduce((now, { end }) => `${now.slice(0, end - 1)}${argument}${now.slice(end - 1)}`, text);
 }
 
 /** A name in a text: `schema` where one is written before it. */
@@ -67,35 +210,9 @@ function folded(name: string): string {
   return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name.toLowerCase();
 }
 
-interface Piece {
-  readonly kind: 'code' | 'comment' | 'text';
-  readonly text: string;
-}
-
-// Dollar quotes first, so that a quote inside one opens nothing; block comments nest one deep at most in practice.
-const PIECE =
-  /(?<comment>--[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\/)|(?<text>\$(?<tag>[A-Za-z_]\w*)?\$[\s\S]*?\$\k<tag>\$|\b[eE]'(?:[^'\\]|''|\\[\s\S])*'|'(?:[^']|'')*')|(?<name>"(?:[^"]|"")*")/g;
-
-function pieces(text: string): readonly Piece[] {
-  const found: Piece[] = [];
-  let at = 0;
-  for (const match of text.matchAll(PIECE)) {
-    if (match.index > at) found.push({ kind: 'code', text: text.slice(at, match.index) });
-    const kind =
-      match.groups?.['comment'] === undefined
-        ? match.groups?.['text'] === undefined
-          ? 'code'
-          : 'text'
-        : 'comment';
-    found.push({ kind, text: match[0] });
-    at = match.index + match[0].length;
-  }
-  if (at < text.length) found.push({ kind: 'code', text: text.slice(at) });
-  return found;
-}
-
-function inside(quoted: string): string {
-  const dollar = /^\$(?:[A-Za-z_]\w*)?\$/.exec(quoted)?.[0];
+/** What a quoted string holds. */
+export function inside(quoted: string): string {
+  const dollar = new RegExp(String.raw`^\$(?:[${LETTER}][${LETTER}0-9]*)?\$`).exec(quoted)?.[0];
   if (dollar !== undefined) return quoted.slice(dollar.length, -dollar.length);
   const from = quoted.indexOf("'") + 1;
   return quoted.slice(from, -1).replaceAll("''", "'");

@@ -1,18 +1,15 @@
 // HT317 to HT319: functions that cannot do what their text says.
 import type { Draft, TrapCheck, TrapContext } from '../check.ts';
 import { routines, routineSubject, type Routine } from '../facts/functions.ts';
-import { relationsNamed, texts } from '../facts/sql-text.ts';
+import { relationsNamed } from '../facts/sql-text.ts';
 
-const ALONE = String.raw`(vacuum\b|create\s+(?:unique\s+)?index\s+concurrently|drop\s+index\s+concurrently|reindex\s+(?:\w+\s+)?concurrently|alter\s+system\b|create\s+database\b|drop\s+database\b|alter\s+table\s[^;']*\bdetach\s+partition\s[^;']*\bconcurrently)`;
-const WRITTEN = new RegExp(String.raw`(?:^|;|\bbegin|\bthen|\belse|\bloop)\s*${ALONE}`, 'i');
-const EXECUTED = new RegExp(
-  String.raw`\bexecute\s+(?:pg_catalog\.)?(?:format\s*\(\s*)?(?:e?'|\$\w*\$)\s*${ALONE}`,
-  'i',
-);
+const ALONE = String.raw`(vacuum\b(?!\s*(?::=|[=.[]))|create\s+(?:unique\s+)?index\s+concurrently|drop\s+index\s+concurrently|reindex\s+(?:\w+\s+)?concurrently|alter\s+system\b|create\s+database\b|drop\s+database\b|alter\s+table\s[^;']*\bdetach\s+partition\s[^;']*\bconcurrently)`;
+const FIRST = new RegExp(String.raw`^\s*${ALONE}`, 'i');
 
 /** The statement a function runs that PostgreSQL takes at the top level alone. */
-export function runsAlone({ code, body }: Routine): string | undefined {
-  return (WRITTEN.exec(code) ?? EXECUTED.exec(body))?.[1];
+export function runsAlone({ statements, executed }: Routine): string | undefined {
+  const run = [...statements.flatMap(({ text, kind }) => (kind === 'statement' ? text : [])), ...executed];
+  return run.map((text) => FIRST.exec(text)?.[1]).find((found) => found !== undefined);
 }
 
 export const statementCannotRunInFunction: TrapCheck = {
@@ -114,7 +111,7 @@ function targetsOf(routine: Routine, made: ReadonlySet<string>): readonly string
     )
     .map(({ schema = '', name }) => `${quoted(schema)}.${quoted(name)}`);
   const targets = [...code.matchAll(TARGET)].map(([, name = '']) => written(name));
-  const parents = texts(routine.body).flatMap((text) =>
+  const parents = routine.executed.flatMap((text) =>
     [...text.matchAll(PARTITION_OF)].map(([, name = '']) => written(name)),
   );
   return [...[...new Set(qualified)].filter((name) => declares(code, name)), ...targets, ...parents].filter(

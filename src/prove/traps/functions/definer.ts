@@ -28,7 +28,7 @@ export const definerWithoutSearchPath: TrapCheck = {
     const known = await context.facts(roles);
     const open = await context.query<{ name: string; forPublic: boolean }>(OPEN_SCHEMAS_SQL, [context.roles]);
     const suspects = all.filter(
-      (one) => one.definer && one.body !== '' && (one.forPublic || one.callers.length > 0 || one.isTrigger),
+      (one) => one.definer && !one.parsed && (one.forPublic || one.callers.length > 0 || one.isTrigger),
     );
     const loose = await looseNames(context, suspects);
     return suspects.flatMap((routine): Draft | readonly Draft[] => {
@@ -41,7 +41,7 @@ export const definerWithoutSearchPath: TrapCheck = {
       const schemas = [
         ...new Set([...names.map(({ schema }) => schema), ...(names.length === 0 ? [routine.schema] : [])]),
       ];
-      const table = relationsNamed(routine.code).find(({ schema }) => schema === undefined)?.name;
+      const table = routine.runs.flatMap(relationsNamed).find(({ schema }) => schema === undefined)?.name;
       const planted =
         table === undefined
           ? `${names[0]?.name ?? 'upper'} in a schema of his own`
@@ -88,7 +88,7 @@ function weakness(routine: Routine, open: readonly string[]): string | undefined
   const writable = schemas.find((schema) => open.includes(schema));
   if (writable !== undefined)
     return `its search_path contains ${writable}, where its callers may create objects`;
-  const tables = relationsNamed(routine.code).filter(({ schema }) => schema === undefined);
+  const tables = routine.runs.flatMap(relationsNamed).filter(({ schema }) => schema === undefined);
   const found = schemas.some((schema) => schema !== '' && schema !== 'pg_catalog' && schema !== 'pg_temp');
   if (!schemas.includes('pg_temp') && found && tables.length > 0 && routine.language === 'plpgsql')
     return `its search_path does not say pg_temp, which is then searched first for ${tables[0]?.name}`;

@@ -1,6 +1,6 @@
 // HT323 and HT324: functions that count, and lose the count.
 import type { Draft, TrapCheck } from '../check.ts';
-import { routines, routineSubject } from '../facts/functions.ts';
+import { type Routine, routines, routineSubject } from '../facts/functions.ts';
 
 const NAME = String.raw`((?:"[^"]+"|[a-z_]\w*)(?:\.(?:"[^"]+"|[a-z_]\w*))?)`;
 const COUNT = new RegExp(String.raw`\bselect\b[^;]*?\b(?:count|sum)\s*\([^;]*?\bfrom\s+${NAME}[^;]*;`, 'gi');
@@ -53,8 +53,25 @@ function escaped(name: string): string {
 }
 
 const COUNTER =
-  /\bupdate\s+[^;]*?\bset\s+[^;]*?\b(\w*(?:fail|attempt)\w*)\s*=\s*(?:coalesce\s*\(\s*)?(?:\w+\.)?\1\b[^;]*;/i;
-const RAISES = /\braise\s+(?:exception|sqlstate|using|'')/i;
+  /^update\s[\s\S]*?\bset\s[\s\S]*?\b(\w*(?:fail|attempt)\w*)\s*=\s*(?:coalesce\s*\(\s*)?(?:\w+\.)?\1\b/i;
+// Of the levels only EXCEPTION, which is meant where none is named, ends the transaction.
+const RAISES = /^raise\b(?!\s+(?:notice|warning|info|log|debug)\b)/i;
+
+/** A counter that is counted up and then, on every way on from there, taken back by an error. */
+function takenBack({ statements }: Routine): string | undefined {
+  const at = statements.findIndex(({ text, kind }) => kind === 'statement' && COUNTER.test(text));
+  const counted = statements[at];
+  if (counted === undefined) return undefined;
+  const after = statements
+    .slice(at + 1)
+    .filter(
+      ({ kind, within }) => kind === 'statement' && within.every((one, deep) => counted.within[deep] === one),
+    );
+  const ends = after.find(
+    ({ text }) => RAISES.test(text) || /^(?:return|commit)\b(?!\s+(?:next|query)\b)/i.test(text),
+  );
+  return ends !== undefined && RAISES.test(ends.text) ? COUNTER.exec(counted.text)?.[1] : undefined;
+}
 
 export const counterRolledBack: TrapCheck = {
   code: 'HT324',
@@ -65,16 +82,11 @@ export const counterRolledBack: TrapCheck = {
   find: async ({ facts }) => {
     const { all } = await facts(routines);
     return all.flatMap((routine): Draft | readonly Draft[] => {
-      const found = COUNTER.exec(routine.code);
-      if (found === null || /\bcommit\b/i.test(routine.code)) return [];
-      // Raised after the count, before another branch or the function's end is reached.
-      const rest =
-        routine.code.slice(found.index + found[0].length).split(/\b(?:else|elsif|return|end\s+if)\b/i)[0] ??
-        '';
-      if (!RAISES.test(rest)) return [];
+      const counter = takenBack(routine);
+      if (counter === undefined) return [];
       return {
         subject: routineSubject(routine),
-        what: `It counts ${found[1]} up and raises an error after that.`,
+        what: `It counts ${counter} up and raises an error after that.`,
         effect:
           'The error takes the transaction back, and the count with it: it stays at 0, and nobody is ever locked out.',
         mend: [],

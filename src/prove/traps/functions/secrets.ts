@@ -2,9 +2,10 @@
 import { ident, qualified } from '../../../sql.ts';
 import type { Draft, TrapCheck } from '../check.ts';
 import { constraints } from '../facts/constraints.ts';
-import { definitions } from '../facts/definitions.ts';
-import { routines, routineSubject } from '../facts/functions.ts';
+import { definitions, withBody } from '../facts/definitions.ts';
+import { type Routine, routines, routineSubject } from '../facts/functions.ts';
 import { relations, type Relation } from '../facts/relations.ts';
+import { type Call, callsOf, withArgument } from '../facts/sql-text.ts';
 
 const TEXT = /^(text|character varying|character|jsonb?)/;
 const PLAIN =
@@ -22,9 +23,9 @@ export const plaintextSecretColumn: TrapCheck = {
     return tables.flatMap((table) => {
       if (table.parent !== null) return [];
       return table.columns.flatMap((column): Draft | readonly Draft[] => {
-        // A CHECK on it says what form it has.
+        // A CHECK on it says what form it has, a foreign key that it is a reference.
         const checked = of(table.oid).some(
-          ({ kind, columns }) => kind === 'c' && columns.includes(column.name),
+          ({ kind, columns }) => (kind === 'c' || kind === 'f') && columns.includes(column.name),
         );
         if (!PLAIN.test(column.name) || !TEXT.test(column.type) || checked) return [];
         const beside = table.columns.find(
@@ -98,14 +99,45 @@ export const passwordUnchecked: TrapCheck = {
   },
 };
 
-const MISSING: readonly (readonly [RegExp, string])[] = [
-  [/\bgen_salt\s*\(\s*'((?:argon2\w*|scrypt|pbkdf2))'/i, 'gen_salt: Unknown salt algorithm'],
-  [
-    /\bcrypt\s*\([^;]*'(\$argon2\w*)\$/i,
-    'crypt() answers an unknown salt with a DES hash of the first eight characters, without an error',
-  ],
-  [/\b(?:en|de)crypt(?:_iv)?\s*\([^;]*'((?:aes[\w-]*gcm|chacha20)[\w/:-]*)'/i, 'No such cipher algorithm'],
+interface Missing {
+  readonly names: string;
+  /** Which argument says what is wanted; -1 is the last. */
+  readonly argument: number;
+  readonly wanted: RegExp;
+  readonly effect: string;
+}
+
+const MISSING: readonly Missing[] = [
+  {
+    names: 'gen_salt',
+    argument: 0,
+    wanted: /^\s*'(argon2\w*|scrypt|pbkdf2)'/i,
+    effect: 'gen_salt: Unknown salt algorithm',
+  },
+  {
+    names: 'crypt',
+    argument: 1,
+    wanted: /'(\$argon2\w*)\$/i,
+    effect: 'crypt() answers an unknown salt with a DES hash of the first eight characters, without an error',
+  },
+  {
+    names: 'encrypt|decrypt|encrypt_iv|decrypt_iv',
+    argument: -1,
+    wanted: /'((?:aes[\w-]*gcm|chacha20)[\w/:-]*)'/i,
+    effect: 'No such cipher algorithm',
+  },
 ];
+
+/** Calls that reach pgcrypto: not those of functions of the same name that somebody wrote. */
+function ofPgcrypto(
+  text: string,
+  { names, all }: { names: string; all: readonly Routine[] },
+): readonly Call[] {
+  return callsOf(text, names).filter(
+    ({ schema, name }) =>
+      !all.some((own) => own.name === name && (schema === undefined || own.schema === schema)),
+  );
+}
 
 export const cipherNotThere: TrapCheck = {
   code: 'HT313',
@@ -116,8 +148,11 @@ export const cipherNotThere: TrapCheck = {
   find: async ({ facts }) => {
     const { all } = await facts(routines);
     return all.flatMap((routine) =>
-      MISSING.flatMap(([pattern, effect]): Draft | readonly Draft[] => {
-        const asked = pattern.exec(routine.body)?.[1];
+      MISSING.flatMap(({ names, argument, wanted, effect }): Draft | readonly Draft[] => {
+        const asked = [routine.body, ...routine.executed]
+          .flatMap((text) => ofPgcrypto(text, { names, all }))
+          .map(({ parts }) => wanted.exec(parts.at(argument) ?? '')?.[1])
+          .find((found) => found !== undefined);
         if (asked === undefined) return [];
         return {
           subject: routineSubject(routine),
@@ -138,9 +173,6 @@ export const cipherNotThere: TrapCheck = {
   },
 };
 
-const BRACKETS = String.raw`(?:[^()']|'[^']*'|\((?:[^()']|'[^']*'|\((?:[^()']|'[^']*'|\([^()]*\))*\))*\))*`;
-const ENCRYPTS = new RegExp(String.raw`\bpgp_sym_encrypt(?:_bytea)?\s*\((${BRACKETS})\)`, 'gi');
-
 export const weakSymmetricDefault: TrapCheck = {
   code: 'HT314',
   name: 'weak-symmetric-default',
@@ -149,20 +181,19 @@ export const weakSymmetricDefault: TrapCheck = {
   traps: ['B4-21'],
   find: async (context) => {
     const { all } = await context.facts(routines);
-    const bad = all.filter(({ body }) =>
-      [...body.matchAll(ENCRYPTS)].some(([, inside = '']) => argumentsOf(inside) === 2),
-    );
+    const bad = all.filter(({ body }) => withoutOptions(body, all).length > 0);
     const definition = await definitions(context, bad);
     return bad.map((routine): Draft => ({
       subject: routineSubject(routine),
       what: 'It calls pgp_sym_encrypt without options.',
       effect:
         'The cipher is AES-128, the result differs at every call (no equality, no UNIQUE), no key id is kept so that keys cannot be changed, and each call takes about a millisecond.',
-      mend: [
-        definition(routine).replaceAll(ENCRYPTS, (found, inside: string) =>
-          argumentsOf(inside) === 2 ? found.replace(/\)$/, ", 'cipher-algo=aes256')") : found,
-        ),
-      ],
+      mend: [],
+      rewrite: {
+        text: definition(routine),
+        change: (now) =>
+          withBody(now, (body) => withArgument(body, withoutOptions(body, all), ", 'cipher-algo=aes256'")),
+      },
       advice:
         'What is encrypted already stays readable. A key version beside the value lets keys be changed; look-ups need a keyed hash in a column of its own.',
     }));
@@ -175,10 +206,8 @@ export const weakSymmetricDefault: TrapCheck = {
   },
 };
 
-function argumentsOf(inside: string): number {
-  const flat = inside
-    .replaceAll(/'[^']*'/g, "''")
-    .replaceAll(/\([^()]*\)/g, '()')
-    .replaceAll(/\((?:[^()]|\(\))*\)/g, '()');
-  return flat.trim() === '' ? 0 : flat.split(',').length;
+function withoutOptions(body: string, all: readonly Routine[]): readonly Call[] {
+  return ofPgcrypto(body, { names: 'pgp_sym_encrypt|pgp_sym_encrypt_bytea', all }).filter(
+    ({ parts }) => parts.length === 2,
+  );
 }

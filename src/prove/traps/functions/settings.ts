@@ -1,23 +1,44 @@
 // HT303 to HT308 and HT322: settings that carry a tenant, a key or a limit.
 import { ident, literal } from '../../../sql.ts';
 import type { Draft, TrapCheck } from '../check.ts';
-import { definitions } from '../facts/definitions.ts';
-import { routines, routineSubject } from '../facts/functions.ts';
+import { definitions, withBody } from '../facts/definitions.ts';
+import { type Routine, routines, routineSubject } from '../facts/functions.ts';
 import { grouped } from '../facts/grouped.ts';
 import { partSubject } from '../facts/naming.ts';
 import { policies } from '../facts/policies.ts';
 import { relations } from '../facts/relations.ts';
 import { fixedSettings, holderOf, resetSetting } from '../facts/settings.ts';
+import { type Call, callsOf, inside, matchesInCode, replacedInCode, tokens } from '../facts/sql-text.ts';
+import type { Around } from '../facts/statements.ts';
 
-const SECRET = /(key|secret|password|passwd|token|credential)/i;
+// Words of a name: `app.encryptionKey_v2` is app, encryption, key.
+const ALWAYS = /^(?:secret|secrets|password|passwd|passphrase|credential|credentials|pepper|apikey)$/;
+const LAST = /^(?:key|keys|token|tokens)$/;
 const NO_SECRET =
-  /(_id|_version|_name|_size|_length|_prefix|_ttl|_path|_file|_count|_limit|_type|_days|_encryption|tokens?_max|max_.*)$/i;
+  /^(?:id|ids|version|name|size|length|prefix|ttl|path|file|count|limit|type|days|hours|minutes|seconds|lifetime|rounds|encryption|enabled|required|policy|url|uri|alg|algorithm|rotation|expiry|min|max|mode)$/;
+const OPEN_KEY =
+  /^(?:public|primary|foreign|sort|partition|idempotency|cache|routing|shard|group|lock|business|natural|surrogate|unique|dedup)$/;
 
-function isSecret(name: string): boolean {
-  return name.includes('.') && SECRET.test(name) && !NO_SECRET.test(name);
+function isSecret(setting: string): boolean {
+  const [, ...below] = setting.split('.');
+  const words = below
+    .join('_')
+    .replaceAll(/([a-z\d])([A-Z])/g, '$1_$2')
+    .toLowerCase()
+    .split(/[^a-z\d]+/)
+    .filter((word) => !/^(?:v?\d+|old|new|current|next|previous|hex|base64|value)$/.test(word));
+  const last = words.at(-1) ?? '';
+  if (words.some((word) => word === 'max' || OPEN_KEY.test(word)) || NO_SECRET.test(last)) return false;
+  return LAST.test(last) || words.some((word) => ALWAYS.test(word));
 }
 
-const READ = /\bcurrent_setting\s*\(\s*'([\w]+\.[\w.]+)'(?:::text)?\s*(,\s*(?:true|false)\s*)?\)/gi;
+const READ =
+  /(?<![\w$."])(?:pg_catalog\s*\.\s*)?current_setting\s*\(\s*'(\w+\.[\w.]+)'(?:\s*::\s*(?:pg_catalog\.)?text)?\s*(,\s*(?:true|false)\s*)?\)/gi;
+
+/** Settings that a function's code reads, in its order; those of statements it puts together as well. */
+function settingsRead({ body, executed }: Routine): readonly string[] {
+  return [body, ...executed].flatMap((text) => matchesInCode(text, READ).map(([, name = '']) => name));
+}
 
 export const functionSettingErrors: TrapCheck = {
   code: 'HT303',
@@ -28,13 +49,8 @@ export const functionSettingErrors: TrapCheck = {
   find: async (context) => {
     const { all } = await context.facts(routines);
     const bad = all.flatMap((routine) => {
-      // Who catches the error has thought of it.
-      if (/\bexception\s+when\b/i.test(routine.code)) return [];
-      const read = [...routine.body.matchAll(READ)].find((match) => fails(routine.body, match));
-      const setting = read?.[1];
-      return read === undefined || setting === undefined || isSecret(setting)
-        ? []
-        : [{ routine, setting, missing: !/true/i.test(read[2] ?? '') }];
+      const read = failingRead(routine);
+      return read === undefined || isSecret(read.setting) ? [] : [{ routine, ...read }];
     });
     const definition = await definitions(
       context,
@@ -44,9 +60,9 @@ export const functionSettingErrors: TrapCheck = {
       subject: routineSubject(routine),
       what: `It reads ${setting} ${missing ? 'without missing_ok' : 'without nullif'}.`,
       effect: `${missing ? `In a session that never set it: unrecognized configuration parameter "${setting}". ` : ''}After a transaction that used SET LOCAL it is '' on that connection, which no uuid and no number is: invalid input syntax.`,
-      mend: [mended(definition(routine))],
-      advice:
-        'Then an unset or empty setting is NULL: see that what the function is used for lets nobody in by NULL.',
+      mend: [],
+      rewrite: { text: definition(routine), change: mended },
+      advice: `Written as nullif(current_setting('${setting}', true), '') an unset or empty setting is NULL: see that what the function is used for lets nobody in by NULL.`,
     }));
   },
   page: {
@@ -59,29 +75,63 @@ export const functionSettingErrors: TrapCheck = {
 
 const CAST = /^\s*\)*\s*::\s*(?!text|varchar|character varying|citext)\w/i;
 
-function fails(text: string, match: RegExpExecArray): boolean {
-  const nulled = /nullif\s*\(\s*(?:pg_catalog\.)?$/i.test(text.slice(0, match.index));
-  if (!/true/i.test(match[2] ?? '')) return true;
-  return !nulled && CAST.test(text.slice(match.index + match[0].length));
+interface FailingRead {
+  readonly setting: string;
+  /** It fails where the setting was never set, not only where it is empty. */
+  readonly missing: boolean;
 }
+
+function failingRead({ statements, executed }: Routine): FailingRead | undefined {
+  const handled = statements.some(({ within }) => within.some(({ catches }) => catches.length > 0));
+  const texts = [
+    ...statements.map(({ text, within }) => ({ text, by: caught(within) })),
+    // Where a statement is put together is not where it is run.
+    ...executed.map((text) => ({ text, by: handled ? ['others'] : [] })),
+  ];
+  for (const { text, by } of texts) {
+    const found = matchesInCode(text, READ).find((match) =>
+      isMissing(match) ? !by.some(catchesUnset) : castsEmpty(match) && !by.some(catchesEmpty),
+    );
+    if (found !== undefined) return { setting: found[1] ?? '', missing: isMissing(found) };
+  }
+  return undefined;
+}
+
+function isMissing([, , missingOk = '']: RegExpExecArray): boolean {
+  return !/true/i.test(missingOk);
+}
+
+function castsEmpty({ 0: found, index, input }: RegExpExecArray): boolean {
+  return !NULLED.test(input.slice(0, index)) && CAST.test(input.slice(index + found.length));
+}
+
+// A handler catches what its own block does, and nothing of other handlers or of the declarations.
+function caught(within: readonly Around[]): readonly string[] {
+  return within.flatMap(({ catches }, at) => (within[at + 1]?.kind === 'handler' ? [] : catches));
+}
+
+function catchesUnset(condition: string): boolean {
+  return /^(?:others|undefined_object|syntax_error_or_access_rule_violation|sqlstate\s*'42(?:704|000)')$/.test(
+    condition,
+  );
+}
+
+function catchesEmpty(condition: string): boolean {
+  return /^(?:others|invalid_text_representation|invalid_datetime_format|data_exception|sqlstate\s*'22\w+')$/.test(
+    condition,
+  );
+}
+
+const NULLED = /nullif\s*\(\s*$/i;
 
 function mended(text: string): string {
-  const out: string[] = [];
-  let at = 0;
-  for (const match of text.matchAll(READ)) {
-    const prefix = text.slice(0, match.index).endsWith('pg_catalog.') ? 'pg_catalog.' : '';
-    const before = text.slice(at, match.index - prefix.length);
-    const quiet = `pg_catalog.current_setting('${match[1] ?? ''}', true)`;
-    out.push(before, /nullif\s*\(\s*$/i.test(before) ? quiet : `nullif(${quiet}, '')`);
-    at = match.index + match[0].length;
-  }
-  return [...out, text.slice(at)].join('');
+  return withBody(text, (body) =>
+    replacedInCode(body, READ, ({ 1: setting = '', input, index }) => {
+      const quiet = `pg_catalog.current_setting('${setting}', true)`;
+      return NULLED.test(input.slice(0, index)) ? quiet : `nullif(${quiet}, '')`;
+    }),
+  );
 }
-
-const SET_CONFIG =
-  /\bset_config\s*\(\s*'([\w]+\.[\w.]+)'\s*,((?:[^();]|\((?:[^()]|\([^()]*\))*\))*?),\s*false\s*\)/gi;
-const SET =
-  /(^|;|\bbegin\b|\bthen\b|\belse\b|\bloop\b|')(\s*)set\s+(?:session\s+)?([a-z_]\w*\.\w+)(\s*=|\s+to\b)/gi;
 
 export const settingOutlivesTransaction: TrapCheck = {
   code: 'HT304',
@@ -98,8 +148,7 @@ export const settingOutlivesTransaction: TrapCheck = {
       ]),
     );
     const bad = all.flatMap((routine) => {
-      const setting =
-        [...routine.body.matchAll(SET_CONFIG)][0]?.[1] ?? [...routine.body.matchAll(SET)][0]?.[3];
+      const setting = setForSession(routine);
       return setting === undefined ? [] : [{ routine, setting }];
     });
     const definition = await definitions(
@@ -107,14 +156,12 @@ export const settingOutlivesTransaction: TrapCheck = {
       bad.map(({ routine }) => routine),
     );
     return bad.map(({ routine, setting }): Draft => {
-      const text = definition(routine)
-        .replaceAll(SET_CONFIG, (found) => found.replace(/false(\s*\))$/i, 'true$1'))
-        .replaceAll(SET, '$1$2SET LOCAL $3$4');
       return {
         subject: routineSubject(routine),
         what: `It sets ${setting} for the session, not for the transaction.`,
         effect: `The setting stays on the connection: the next request that a pool gives it to works as the tenant before.`,
-        mend: [text],
+        mend: [],
+        rewrite: { text: definition(routine), change: (now) => madeLocal(now, routine) },
         advice:
           'It must be called inside the transaction it is for: outside one the setting is gone at once (WARNING: SET LOCAL can only be used in transaction blocks).',
         ...(named.has(setting) ? {} : { severity: 'warning' as const }),
@@ -128,6 +175,50 @@ export const settingOutlivesTransaction: TrapCheck = {
     mend: '`set_config(\'app.tenant_id\', $1, true)` as the first statement of each transaction. `SET` takes no parameter (`syntax error at or near "$1"`), `SET LOCAL` outside a transaction does nothing but warn.',
   },
 };
+
+const NAMED = /^\s*(?:setting_name\s*(?:=>|:=)\s*)?'(\w+\.[\w.]+)'(?:\s*::\s*(?:pg_catalog\.)?text)?\s*$/i;
+const NOT_LOCAL = /^(\s*(?:is_local\s*(?:=>|:=)\s*)?)false(\s*(?:::\s*bool(?:ean)?\s*)?)$/i;
+const SET = /^(\s*)set\s+(?:session\s+)?([a-z_]\w*(?:\.\w+)+)(?=\s*=|\s+to\b)/i;
+
+/** Calls of set_config that last as long as the session. */
+function lasting(text: string): readonly Call[] {
+  return callsOf(text, 'set_config').filter(
+    ({ parts: [name = '', , local = ''] }) => NAMED.test(name) && NOT_LOCAL.test(local),
+  );
+}
+
+function setForSession({ body, statements, executed }: Routine): string | undefined {
+  const [call] = [body, ...executed].flatMap(lasting);
+  const run = [...statements.flatMap(({ text, kind }) => (kind === 'statement' ? text : [])), ...executed];
+  const plain = run.map((text) => SET.exec(text)?.[2]).find((name) => name !== undefined);
+  return (call === undefined ? undefined : NAMED.exec(call.parts[0] ?? '')?.[1]) ?? plain;
+}
+
+const SET_IN_BODY =
+  /(?:^|;|\b(?:begin|then|else|loop)\b)\s*set\s+(?:session\s+)?(?=[a-z_]\w*(?:\.\w+)+(?:\s*=|\s+to\b))/gi;
+
+function madeLocal(definition: string, { executed }: Routine): string {
+  return withBody(definition, (body) => {
+    const local = replacedInCode(body, SET_IN_BODY, ([found]) =>
+      found.replace(/set\s+(?:session\s+)?$/i, 'SET LOCAL '),
+    );
+    const called = lasting(local)
+      .toSorted((a, b) => b.end - a.end)
+      .reduce((now, { end }) => lastFalseTrue(now.slice(0, end)) + now.slice(end), local);
+    // A string is changed where it is the beginning of what is executed.
+    return tokens(called)
+      .map(({ kind, text }) => {
+        if (kind !== 'text' || !SET.test(inside(text))) return text;
+        const runs = executed.some((one) => one.trimStart().startsWith(inside(text).trim()));
+        return runs ? text.replace(/set\s+(?:session\s+)?/i, 'SET LOCAL ') : text;
+      })
+      .join('');
+  });
+}
+
+function lastFalseTrue(text: string): string {
+  return text.replace(/false(\s*(?:::\s*bool(?:ean)?\s*)?\))$/i, 'true$1');
+}
 
 export const settingSetForRole: TrapCheck = {
   code: 'HT305',
@@ -213,7 +304,7 @@ export const keyReadFromSetting: TrapCheck = {
   find: async ({ facts }) => {
     const { all } = await facts(routines);
     return all.flatMap((routine): Draft | readonly Draft[] => {
-      const setting = [...routine.body.matchAll(READ)].map((match) => match[1] ?? '').find(isSecret);
+      const setting = settingsRead(routine).find(isSecret);
       if (setting === undefined) return [];
       return {
         subject: routineSubject(routine),
@@ -294,8 +385,10 @@ export const sessionSettingTrusted: TrapCheck = {
     const read = all.flatMap((policy) => {
       const table = byOid(policy.relation);
       const called = policy.calls.map((oid) => functions.byOid(oid)?.body ?? '');
-      const text = [policy.using, policy.check, ...called].join(' ');
-      const settings = new Set([...text.matchAll(READ)].map(([, name = '']) => name));
+      const texts = [policy.using ?? '', policy.check ?? '', ...called];
+      const settings = new Set(
+        texts.flatMap((text) => matchesInCode(text, READ).map(([, name = '']) => name)),
+      );
       return table === undefined
         ? []
         : [...settings].map((setting) => ({ setting, by: partSubject('policy', policy.name, table) }));

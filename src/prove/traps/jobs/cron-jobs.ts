@@ -168,15 +168,18 @@ export const schedulerMissing: TrapCheck = {
   title: 'A function schedules with pg_cron, which is not in this database',
   severity: 'error',
   traps: ['BX-16', 'B3-14'],
-  find: async ({ facts }) => {
+  find: async ({ facts, query }) => {
     const { version } = await facts(cron);
     const { all } = await facts(routines);
-    if (version !== null) return [];
+    const [own] = await query<{ there: boolean }>(
+      `SELECT pg_catalog.to_regnamespace('cron') IS NOT NULL AS there`,
+    );
+    if (version !== null || own?.there === true) return [];
     return all.flatMap((routine): Draft | readonly Draft[] => {
       // Who asks whether it is there has thought of it.
       if (/\bpg_extension\b|\bto_reg\w+\b|\bexception\s+when\b/i.test(routine.code)) return [];
       const used = /\bcron\s*\.\s*(schedule|unschedule|schedule_in_database|alter_job|job)\b/i.exec(
-        routine.code,
+        routine.runs.join(' '),
       )?.[1];
       if (used === undefined) return [];
       return {

@@ -1,17 +1,19 @@
 // HT405 to HT408: what looks at the server and does not see it.
 import { qualified } from '../../../sql.ts';
-import type { Draft, TrapCheck, TrapContext } from '../check.ts';
-import { definitions } from '../facts/definitions.ts';
+import type { Draft, Rewrite, TrapCheck, TrapContext } from '../check.ts';
+import { definitions, withBody } from '../facts/definitions.ts';
 import { routines, routineSubject, type Routine } from '../facts/functions.ts';
 import { relationSubject } from '../facts/naming.ts';
 import { relations } from '../facts/relations.ts';
+import { callsOf, relationsNamed, replacedInCode, withoutText } from '../facts/sql-text.ts';
 import { views } from '../facts/views.ts';
 
 interface Gone {
   readonly view: RegExp;
   /** Relations beside it that do have the column. */
   readonly unless?: RegExp;
-  readonly column: RegExp;
+  /** Columns, as alternatives of a pattern. */
+  readonly columns: string;
   readonly instead: string;
   readonly from?: number;
 }
@@ -20,29 +22,68 @@ const GONE: readonly Gone[] = [
   {
     view: /\bpg_stat(?:io)?_(?:user|all|sys)_indexes\b/i,
     unless: /\bpg_(?:indexes|tables)\b/i,
-    column: /\b(tablename|indexname)\b/i,
+    columns: 'tablename|indexname',
     instead: 'relname and indexrelname',
   },
   {
     view: /\bpg_stat(?:io)?_(?:user|all|sys)_tables\b/i,
     unless: /\bpg_(?:indexes|tables|stats)\b/i,
-    column: /\b(tablename)\b/i,
+    columns: 'tablename',
     instead: 'relname',
   },
   {
     view: /\bpg_stat_bgwriter\b/i,
     unless: /\bpg_stat_checkpointer\b/i,
-    column:
-      /\b(checkpoints_timed|checkpoints_req|checkpoint_write_time|buffers_checkpoint|buffers_backend(?:_fsync)?)\b/i,
+    columns:
+      'checkpoints_timed|checkpoints_req|checkpoint_write_time|buffers_checkpoint|buffers_backend(?:_fsync)?',
     instead: 'pg_stat_checkpointer and pg_stat_io',
     from: 170_000,
   },
   {
     view: /\bpg_stat_statements\b/i,
-    column: /\b((?<!plan_|exec_)(?:total|min|max|mean|stddev)_time)\b/i,
+    columns: '(?:total|min|max|mean|stddev)_time',
     instead: 'total_exec_time and its like',
   },
 ];
+
+interface Missed {
+  readonly view: string;
+  readonly column: string;
+  /** As PostgreSQL names it in its error. */
+  readonly error: string;
+}
+
+/** A column that a statement reads of the view and that the view does not have. */
+function missedIn(
+  statement: string,
+  gone: Gone,
+  { arguments: given, statements }: Routine,
+): Missed | undefined {
+  const view = gone.view.exec(statement)?.[0];
+  if (view === undefined || gone.unless?.test(statement) === true) return undefined;
+  // Columns that are written to are another table's.
+  const read = statement.replace(/\binsert\s+into\s+[\w$."]+\s*\([^()]*\)/i, ' ');
+  const alias = new RegExp(
+    String.raw`${view}\s+(?:as\s+)?(?!where|join|on|order|group|limit|left|cross|inner|union)(\w+)`,
+    'i',
+  );
+  const names = [view, alias.exec(read)?.[1] ?? view].map((name) => name.toLowerCase());
+  const pattern = new RegExp(
+    String.raw`(?<![\w$."])(?:(\w+)\s*\.\s*)?(${gone.columns})\b(?!\s*[("=.])`,
+    'gi',
+  );
+  const found = [...read.matchAll(pattern)].find(([, of, column = '']) => {
+    // Named in the statement itself, as an output or of another relation: it may be that.
+    if (new RegExp(String.raw`\bas\s+${column}\b`, 'i').test(read)) return false;
+    if (of !== undefined) return names.includes(of.toLowerCase());
+    const variable = new RegExp(String.raw`(?:^|,)\s*(?:in\s+|out\s+|inout\s+)?${column}\s`, 'i');
+    const declared = statements.some(({ text, kind }) => kind === 'declaration' && variable.test(text));
+    return relationsNamed(read).length < 2 && !variable.test(given) && !declared;
+  });
+  const [, of, column] = found ?? [];
+  if (column === undefined) return undefined;
+  return { view, column, error: of === undefined ? `column "${column}"` : `column ${of}.${column}` };
+}
 
 export const monitoringReadsMissingColumn: TrapCheck = {
   code: 'HT405',
@@ -53,23 +94,18 @@ export const monitoringReadsMissingColumn: TrapCheck = {
   find: async ({ facts, versionNumber }) => {
     const { all } = await facts(routines);
     return all.flatMap((routine) =>
-      GONE.flatMap(({ view, unless, column, instead, from = 0 }): Draft | readonly Draft[] => {
-        const read = view.exec(routine.body)?.[0];
-        // Output columns may have any name.
-        const found = column.exec(routine.body.replaceAll(/\bas\s+\w+/gi, ''))?.[1];
-        if (
-          versionNumber < from ||
-          read === undefined ||
-          found === undefined ||
-          unless?.test(routine.body) === true
-        )
-          return [];
+      GONE.flatMap((gone): Draft | readonly Draft[] => {
+        const { statements, executed } = routine;
+        const found = [...statements.map(({ text }) => text), ...executed]
+          .map((text) => missedIn(withoutText(text), gone, routine))
+          .find((one) => one !== undefined);
+        if (versionNumber < (gone.from ?? 0) || found === undefined) return [];
         return {
           subject: routineSubject(routine),
-          what: `It reads ${found} of ${read}.`,
-          effect: `Every call fails: column "${found}" does not exist.`,
+          what: `It reads ${found.column} of ${found.view}.`,
+          effect: `Every call fails: ${found.error} does not exist.`,
           mend: [],
-          advice: `Read ${instead}.`,
+          advice: `Read ${gone.instead}.`,
         };
       }),
     );
@@ -83,7 +119,8 @@ export const monitoringReadsMissingColumn: TrapCheck = {
 };
 
 // The view's text as PostgreSQL writes it, and a function's as it was written.
-const SIZE_OF_NAME = /\bpg_\w*size\s*\([^;]{0,200}?\|\|\s*'\.'/i;
+const SIZES = 'pg_total_relation_size|pg_relation_size|pg_table_size|pg_indexes_size';
+const JOINED_BY_DOT = /\|\|\s*'\.'/;
 // The nearest bracket that closes the call stands behind the cast.
 const SIZE_IN_VIEW = /\bpg_\w*size\([^;,]{0,200}?\|\| '\.'::text[^;,]{0,200}?::regclass/;
 const QUOTED = /quote_ident|%I/i;
@@ -103,14 +140,15 @@ export const sizeOfUnquotedName: TrapCheck = {
     const odd = all.find(
       ({ kind, name, schema }) => (kind === 'r' || kind === 'p') && !(PLAIN.test(name) && PLAIN.test(schema)),
     );
-    const say = (subject: string, mend: readonly string[]): Draft => ({
+    const say = (subject: string, rewrite: Rewrite): Draft => ({
       subject,
       what: "It asks for the size of schemaname || '.' || tablename.",
       effect:
         odd === undefined
           ? 'The first table whose name has a capital letter or a space fails the whole query: relation does not exist, or invalid name syntax. Partitioned tables show 0 bytes.'
           : `The whole query fails because of ${odd.schema}.${odd.name}: ${/\s|-/.test(odd.name) ? 'invalid name syntax' : `relation "${odd.schema}.${odd.name.toLowerCase()}" does not exist`}.`,
-      mend,
+      mend: [],
+      rewrite,
       advice:
         'Better from pg_class by oid: pg_table_size(oid), pg_indexes_size(oid), and pg_partition_tree for the sum of partitions.',
       ...(odd === undefined ? {} : { severity: 'error' as const }),
@@ -125,7 +163,7 @@ export const sizeOfUnquotedName: TrapCheck = {
   },
 };
 
-type Say = (subject: string, mend: readonly string[]) => Draft;
+type Say = (subject: string, rewrite: Rewrite) => Draft;
 
 async function ofViews({ facts }: TrapContext, say: Say): Promise<readonly Draft[]> {
   const { all } = await facts(relations);
@@ -135,24 +173,36 @@ async function ofViews({ facts }: TrapContext, say: Say): Promise<readonly Draft
     if (!SIZE_IN_VIEW.test(text) || QUOTED.test(text)) return [];
     if (view.kind !== 'v') return [];
     const options = view.options.length === 0 ? '' : ` WITH (${view.options.join(', ')})`;
-    const mended = text.replaceAll(VIEW_PART, (part) => `quote_ident(${part})`);
     return [
-      say(relationSubject(view), [
-        `CREATE OR REPLACE VIEW ${qualified(view)}${options} AS ${mended.replace(/;\s*$/, '')}`,
-      ]),
+      say(relationSubject(view), {
+        text: `CREATE OR REPLACE VIEW ${qualified(view)}${options} AS ${text.replace(/;\s*$/, '')}`,
+        change: (now) => now.replaceAll(VIEW_PART, (part) => `quote_ident(${part})`),
+      }),
     ];
   });
 }
 
 async function ofFunctions(context: TrapContext, say: Say): Promise<readonly Draft[]> {
   const { all } = await context.facts(routines);
-  const bad = all.filter(({ body }) => SIZE_OF_NAME.test(body) && !QUOTED.test(body));
+  const bad = all.filter(({ body, executed }) =>
+    [body, ...executed].some((text) =>
+      callsOf(text, SIZES).some(({ parts: [name = ''] }) => JOINED_BY_DOT.test(name) && !QUOTED.test(name)),
+    ),
+  );
   const definition = await definitions(context, bad);
-  return bad.map((routine) => {
-    const text = definition(routine);
-    const mended = text.replaceAll(CODE_PAIR, "quote_ident($1) || '.' || quote_ident($2)");
-    return say(routineSubject(routine), mended === text ? [] : [mended]);
-  });
+  return bad.map((routine) =>
+    say(routineSubject(routine), {
+      text: definition(routine),
+      change: (now) =>
+        withBody(now, (body) =>
+          replacedInCode(
+            body,
+            CODE_PAIR,
+            ([, schema, table]) => `quote_ident(${schema}) || '.' || quote_ident(${table})`,
+          ),
+        ),
+    }),
+  );
 }
 
 const STATEMENTS_SQL = `
@@ -185,7 +235,7 @@ export const statementsNotPreloaded: TrapCheck = {
     if (state?.made === true) return [];
     const reading = all.filter(
       (routine: Routine) =>
-        /\bpg_stat_statements\b/i.test(routine.body) &&
+        /\bpg_stat_statements\b/i.test(routine.runs.join(' ')) &&
         !/\bpg_extension\b|\bto_regclass\b|\bexception\s+when\b/i.test(routine.code),
     );
     return reading.map((routine): Draft => ({

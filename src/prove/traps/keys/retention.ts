@@ -89,7 +89,7 @@ export const idleRetention: TrapCheck = {
   find: async (context) => {
     const { all } = await context.facts(routines);
     return (await policiesOf(context)).flatMap(({ table }): readonly Draft[] => {
-      if (all.some(({ body }) => body.includes(table.name))) return [];
+      if (all.some(({ source }) => source.includes(table.name))) return [];
       return [
         {
           subject: relationSubject(table),

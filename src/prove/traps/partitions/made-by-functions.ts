@@ -12,13 +12,13 @@ const RANGE = /\bfor\s+values\s+from\b/i;
 const SPEAKS_OF_UTC =
   /\bat\s+time\s+zone\b|\+00\b|\bset\s+(?:local\s+|session\s+)?time\s*zone\b|'timezone'|'utc'/i;
 
-/** The clock as a session in its own zone reads it, cut to a period. */
+/** The clock as a session in its own zone reads it, cut to a period; strings are emptied. */
 const RUNNING_PERIOD =
-  /\bdate_trunc\s*\(\s*'\w+'\s*,\s*(?:current_date|current_timestamp|localtimestamp|now\s*\(\s*\))(?:\s*::\s*\w+)?\s*\)(?!\s*(?:::\s*\w+\s*)?[+-])/i;
+  /\bdate_trunc\s*\(\s*''\s*,\s*(?:current_date|current_timestamp|localtimestamp|now\s*\(\s*\))(?:\s*::\s*\w+)?\s*\)(?!\s*(?:::\s*\w+\s*)?[+-])/i;
 const GOES_ON = /\bloop\b|\bgenerate_series\b/i;
 
 function makers(all: readonly Routine[]): readonly Routine[] {
-  return all.filter(({ body }) => ATTACHES.test(body) && /\bfor\s+values\b/i.test(body));
+  return all.filter(({ runs }) => ATTACHES.test(runs.join(' ')) && /\bfor\s+values\b/i.test(runs.join(' ')));
 }
 
 export const madeInSessionZone: TrapCheck = {
@@ -57,7 +57,7 @@ export const madeForNowOnly: TrapCheck = {
   traps: ['BX-20', 'B4-04', 'B3-04'],
   find: async ({ facts }) =>
     makers((await facts(routines)).all).flatMap((routine) => {
-      if (!RUNNING_PERIOD.test(routine.body) || GOES_ON.test(routine.code)) return [];
+      if (!RUNNING_PERIOD.test(routine.code) || GOES_ON.test(routine.code)) return [];
       return {
         subject: routineSubject(routine),
         what: 'It makes one partition, the one of the period that is running when it is called.',
@@ -83,7 +83,7 @@ export const madeUnderLock: TrapCheck = {
   traps: ['BX-21'],
   find: async ({ facts }) =>
     makers((await facts(routines)).all)
-      .filter(({ body }) => CREATES.test(body))
+      .filter(({ runs }) => runs.some((text) => CREATES.test(text)))
       .map((routine): Draft => ({
         subject: routineSubject(routine),
         what: 'It makes partitions with CREATE TABLE … PARTITION OF.',
@@ -109,7 +109,7 @@ export const madeByName: TrapCheck = {
   traps: ['BX-22'],
   find: async ({ facts }) =>
     makers((await facts(routines)).all)
-      .filter(({ body }) => CREATES_BY_NAME.test(body))
+      .filter(({ runs }) => runs.some((text) => CREATES_BY_NAME.test(text)))
       .map((routine): Draft => ({
         subject: routineSubject(routine),
         what: 'It makes partitions with CREATE TABLE IF NOT EXISTS … PARTITION OF.',

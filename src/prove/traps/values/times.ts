@@ -107,7 +107,7 @@ export const changedAtStands: TrapCheck = {
         if (when !== 'before' || forEach !== 'row' || !events.includes('update') || enabled === 'D')
           return false;
         // What is written in C is not looked into.
-        return functions.byOid(oid)?.body.includes(name) ?? true;
+        return functions.byOid(oid)?.source.includes(name) ?? true;
       });
     return tables.flatMap((table) =>
       table.columns

@@ -69,11 +69,9 @@ const REFRESH = /refresh\s+materialized\s+view\s+(concurrently\s+)?(?:"?([\w$]+)
 async function refreshes({ facts }: TrapContext): Promise<(view: Relation) => readonly Refresh[]> {
   const { all } = await facts(relations);
   const texts = [
-    ...(await facts(routines)).all.map(({ schema, name, body }) => ({
-      by: `function ${schema}.${name}`,
-      home: schema,
-      text: body,
-    })),
+    ...(await facts(routines)).all.flatMap(({ schema, name, code, executed }) =>
+      [code, ...executed].map((text) => ({ by: `function ${schema}.${name}`, home: schema, text })),
+    ),
     ...(await facts(cron)).jobs.map(({ name, id, command }) => ({
       by: `job ${name ?? id}`,
       home: undefined,
