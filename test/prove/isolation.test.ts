@@ -197,12 +197,20 @@ test('the same, mended, hold; a change that is meant is told with its reason', a
     TIDY,
   ];
   const { db: one } = await stage(db, mended.join(';'));
-  const accepted = [{ code: 'isolation', subject: 'app.tidy()', because: 'it trims' }];
+  const accepted = ['app.tidy()', 'app.gone()'].map((subject) => ({
+    code: 'isolation',
+    subject,
+    because: 'it trims',
+  }));
   const found = await proveIsolation({ url: one.url, scratchUrl: one.url, accepted, now: NOW });
   expect(crossed(found)).toEqual([]);
   expect(found.told.find(({ subject }) => subject === 'app.tidy()')?.what).toMatch(
     /^\d rows of another owner changed in app\.teams\. It is meant: it trims\.$/,
   );
+  expect(found.told.find(({ subject }) => subject === 'app.gone()')).toMatchObject({
+    severity: 'info',
+    what: 'it is accepted, and no function of that name is there.',
+  });
 });
 
 test('without anything to go by, or without a role, nothing is shown, and that is said', async ({ db }) => {

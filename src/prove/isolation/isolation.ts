@@ -1,5 +1,5 @@
 // Attacks the line between owners on a copy of a database with synthetic rows, and says for each attempt what it gave.
-import type { Boundary } from '../../define/proof.ts';
+import type { Accepted, Boundary } from '../../define/proof.ts';
 import { HoldfastError } from '../../error.ts';
 import { label } from '../../define/model.ts';
 import { guessBoundaries, type Guess } from '../boundary/index.ts';
@@ -45,7 +45,23 @@ export async function proveIsolation(options: IsolationOptions): Promise<Isolati
     others.push({ boundaries, result });
   }
   const { boundaries, said, run } = first;
-  return { ...merged(run, others), boundaries, said, durationMs: Math.round(performance.now() - started) };
+  const result = merged(run, others);
+  const told = [...result.told, ...goneOf(options.accepted ?? [], result.objects)];
+  return { ...result, told, boundaries, said, durationMs: Math.round(performance.now() - started) };
+}
+
+/** Functions that are said to be meant and are not there. */
+function goneOf(accepted: readonly Accepted[], objects: readonly string[]): readonly Told[] {
+  return accepted.flatMap(({ code, subject }) =>
+    code !== 'isolation' || subject === undefined || objects.includes(subject)
+      ? []
+      : {
+          subject,
+          severity: 'info',
+          what: 'it is accepted, and no function of that name is there.',
+          fix: 'Take it out of what is accepted.',
+        },
+  );
 }
 
 async function onCopy<T>(options: IsolationOptions, work: (copy: Copy) => Promise<T>): Promise<T> {

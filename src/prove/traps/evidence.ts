@@ -17,7 +17,15 @@ export function trapsEvidence(traps: Traps): Evidence {
     proof: 'traps',
     verdict: broken ? 'broken' : traps.unseen.length > 0 ? 'not shown' : 'held',
     line: lineOf(traps, { errors, warnings, infos }),
-    figures: { checks: traps.checks, errors, warnings, infos, accepted, unseen: traps.unseen.length },
+    figures: {
+      checks: traps.checks,
+      errors,
+      warnings,
+      infos,
+      accepted,
+      accepted_and_not_found: traps.idle.length,
+      unseen: traps.unseen.length,
+    },
     sections: sectionsOf(traps),
     durationMs: traps.durationMs,
   };
@@ -75,6 +83,16 @@ function sectionsOf(traps: Traps): readonly Section[] {
       kind: 'statement',
       title: `Mends ${finding.code}, ${finding.subject}`,
       sql: finding.mend.map((statement) => `${statement};`).join('\n'),
+    });
+  }
+  if (traps.idle.length > 0) {
+    sections.push({
+      kind: 'text',
+      title: 'Accepted and not found',
+      lines: traps.idle.map(
+        ({ code, subject, because }) =>
+          `${code}${subject === undefined ? '' : ` ${subject}`}: nothing is found there, so take it out of what is accepted (${because}).`,
+      ),
     });
   }
   if (traps.unseen.length > 0) {

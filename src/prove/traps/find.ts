@@ -47,6 +47,8 @@ export interface Traps {
   readonly findings: readonly Finding[];
   /** Checks that could not see everything, with the reason: a missing right, a timeout. */
   readonly unseen: readonly { readonly code: string; readonly why: string }[];
+  /** What was said to be meant and was not found: it says nothing any more. What could not be looked at is left out. */
+  readonly idle: readonly Accepted[];
   /** How boundaries and roles were guessed, for people; empty where they were given. */
   readonly said: readonly string[];
   /** How many checks ran. */
@@ -113,7 +115,7 @@ interface Run {
   readonly versionNumber: number;
 }
 
-async function runAll(client: Client, run: Run): Promise<Pick<Traps, 'findings' | 'unseen' | 'said'>> {
+async function runAll(client: Client, run: Run): Promise<Omit<Traps, 'checks' | 'durationMs'>> {
   const { options, checks } = run;
   const findings: (Finding & Pick<Draft, 'rewrite'>)[] = [];
   const unseen: { code: string; why: string }[] = [];
@@ -133,7 +135,8 @@ async function runAll(client: Client, run: Run): Promise<Pick<Traps, 'findings' 
     }
     await client.query('ROLLBACK TO SAVEPOINT looked; RELEASE SAVEPOINT looked');
   }
-  return { findings: composed(findings.toSorted(worstFirst)), unseen, said };
+  const idle = idleOf(options.accepted ?? [], { checks, findings, unseen });
+  return { findings: composed(findings.toSorted(worstFirst)), unseen, idle, said };
 }
 
 async function contextOf(
@@ -175,15 +178,31 @@ function findingOf(
   draft: Draft,
   accepted: readonly Accepted[],
 ): Finding & Pick<Draft, 'rewrite'> {
-  const meant = accepted.find(
-    ({ code, subject }) => code === check.code && (subject === undefined || subject === draft.subject),
-  );
+  const meant = accepted.find((one) => speaksOf(one, { code: check.code, subject: draft.subject }));
   return {
     ...draft,
     code: check.code,
     severity: meant === undefined ? (draft.severity ?? check.severity) : 'info',
     ...(meant === undefined ? {} : { accepted: meant.because }),
   };
+}
+
+function speaksOf(accepted: Accepted, of: Pick<Finding, 'code' | 'subject'>): boolean {
+  return accepted.code === of.code && (accepted.subject === undefined || accepted.subject === of.subject);
+}
+
+/** What speaks of nothing: no finding of a check that ran and saw everything, or no check at all. */
+function idleOf(
+  accepted: readonly Accepted[],
+  { checks, findings, unseen }: Pick<Run, 'checks'> & Pick<Traps, 'findings' | 'unseen'>,
+): readonly Accepted[] {
+  const looked = (code: string): boolean =>
+    checks.some((check) => check.code === code) && !unseen.some((one) => one.code === code);
+  const unknown = (code: string): boolean =>
+    /^HT/.test(code) && ![...CHECKS, ...checks].some((check) => check.code === code);
+  return accepted.filter(
+    (one) => unknown(one.code) || (looked(one.code) && !findings.some((finding) => speaksOf(one, finding))),
+  );
 }
 
 const WORST: Readonly<Record<Severity, number>> = { error: 0, warning: 1, info: 2 };

@@ -137,10 +137,56 @@ test('what is meant is shown as information with its reason', async ({ db }) => 
     proof: 'traps',
     verdict: 'broken',
     line: '1 checks: 0 errors, 1 warning, 1 worth knowing',
-    figures: { checks: 1, errors: 0, warnings: 1, infos: 1, accepted: 1, unseen: 0 },
+    figures: {
+      checks: 1,
+      errors: 0,
+      warnings: 1,
+      infos: 1,
+      accepted: 1,
+      accepted_and_not_found: 0,
+      unseen: 0,
+    },
   });
   expect(evidence.sections.map(({ kind }) => kind)).toEqual(['table', 'statement']);
   expect(evidence.sections[1]).toMatchObject({ title: 'Mends HT1, table a.c', sql: 'SELECT 1;' });
+});
+
+test('what is accepted and not found is told, where it was looked for', async ({ db }) => {
+  const check = checkOf(async () => [draft('table a.b')], 'HT1');
+  const blind = checkOf(async ({ unseen }) => {
+    unseen('no right');
+    return [];
+  }, 'HT2');
+  const because = 'it was meant';
+  const traps = await findTraps({
+    url: db.url,
+    boundaries: [],
+    now,
+    checks: [check, blind],
+    accepted: [
+      { code: 'HT1', subject: 'table a.b', because },
+      { code: 'HT1', because },
+      { code: 'HT1', subject: 'table a.gone', because },
+      { code: 'HT2', subject: 'table a.unseen', because },
+      { code: 'HT101', subject: 'table a.notAsked', because },
+      { code: 'HT000', because },
+      { code: 'isolation', subject: 'function a.f()', because },
+    ],
+  });
+  expect(traps.idle).toEqual([
+    { code: 'HT1', subject: 'table a.gone', because },
+    { code: 'HT000', because },
+  ]);
+  const evidence = trapsEvidence(traps);
+  expect(evidence.figures).toMatchObject({ accepted: 1, accepted_and_not_found: 2 });
+  expect(evidence.sections).toContainEqual({
+    kind: 'text',
+    title: 'Accepted and not found',
+    lines: [
+      'HT1 table a.gone: nothing is found there, so take it out of what is accepted (it was meant).',
+      'HT000: nothing is found there, so take it out of what is accepted (it was meant).',
+    ],
+  });
 });
 
 test('evidence of nothing found, and of nothing seen', async ({ db }) => {
