@@ -199,7 +199,7 @@ function idleOf(
   const looked = (code: string): boolean =>
     checks.some((check) => check.code === code) && !unseen.some((one) => one.code === code);
   const unknown = (code: string): boolean =>
-    /^HT/.test(code) && ![...CHECKS, ...checks].some((check) => check.code === code);
+    code.startsWith('HT') && ![...CHECKS, ...checks].some((check) => check.code === code);
   return accepted.filter(
     (one) => unknown(one.code) || (looked(one.code) && !findings.some((finding) => speaksOf(one, finding))),
   );

@@ -12,7 +12,7 @@ export interface Token {
 const LETTER = String.raw`A-Za-z_\u0080-\uffff`;
 // A dollar that follows a letter belongs to the name. E'' knows \'; the others end at the first quote that is not doubled.
 const TOKEN = new RegExp(
-  String.raw`(?<comment>--[^\n\r]*|/\*)|(?<space>\s+)|(?<text>\$(?<tag>(?:[${LETTER}][${LETTER}0-9]*)?)\$|[eE]'(?:[^'\\]|''|\\[\s\S])*(?:'|$)|(?:[bBxXnN]|[uU]&)?'(?:[^']|'')*(?:'|$))|(?<name>(?:[uU]&)?"(?:[^"]|"")*(?:"|$))|(?<word>[${LETTER}][${LETTER}0-9$]*)|(?<number>\d[\w.]*)|(?<sign>::|:=|\|\||[<>]=|<>|!=|->>?|[\s\S])`,
+  String.raw`(--[^\n\r]*|/\*)|(\s+)|(\$((?:[${LETTER}][${LETTER}0-9]*)?)\$|[eE]'(?:[^'\\]|''|\\[\s\S])*(?:'|$)|(?:[bBxXnN]|[uU]&)?'(?:[^']|'')*(?:'|$))|((?:[uU]&)?"(?:[^"]|"")*(?:"|$))|([${LETTER}][${LETTER}0-9$]*)|(\d[\w.]*)|(?:::|:=|\|\||[<>]=|<>|!=|->>?|[\s\S])`,
   'y',
 );
 
@@ -24,26 +24,37 @@ export function tokens(text: string): readonly Token[] {
   const found: Token[] = [];
   for (let at = 0; at < text.length;) {
     TOKEN.lastIndex = at;
-    const groups = TOKEN.exec(text)?.groups ?? {};
-    const kind = (['comment', 'space', 'text', 'name', 'word', 'number'] as const).find(
-      (one) => groups[one] !== undefined,
-    );
-    const end = endOf(text, at, groups);
-    found.push({ kind: kind ?? 'sign', text: text.slice(at, end), at });
+    const match = TOKEN.exec(text);
+    const [whole = '', comment, space, quoted, tag, name, word, number] = match ?? [];
+    const kind =
+      word !== undefined
+        ? 'word'
+        : space !== undefined
+          ? 'space'
+          : quoted !== undefined
+            ? 'text'
+            : comment !== undefined
+              ? 'comment'
+              : name !== undefined
+                ? 'name'
+                : number !== undefined
+                  ? 'number'
+                  : 'sign';
+    const end =
+      comment === '/*'
+        ? endOfComment(text, at)
+        : tag !== undefined
+          ? endOfDollars(text, at, `$${tag}$`)
+          : at + Math.max(whole.length, 1);
+    found.push({ kind, text: text.slice(at, end), at });
     at = end;
   }
   return found;
 }
 
-function endOf(text: string, at: number, groups: Readonly<Record<string, string | undefined>>): number {
-  if (groups['comment'] === '/*') return endOfComment(text, at);
-  if (groups['tag'] !== undefined) {
-    const quote = `$${groups['tag']}$`;
-    const close = text.indexOf(quote, at + quote.length);
-    return close < 0 ? text.length : close + quote.length;
-  }
-  const whole = Object.values(groups).find((one) => one !== undefined) ?? '';
-  return at + Math.max(whole.length, 1);
+function endOfDollars(text: string, at: number, quote: string): number {
+  const close = text.indexOf(quote, at + quote.length);
+  return close < 0 ? text.length : close + quote.length;
 }
 
 function endOfComment(text: string, at: number): number {
