@@ -45,6 +45,9 @@ export {
   type Severity,
   type Traps,
   type TrapsOptions,
+  trapsOfDefinition,
+  CHECKS,
+  type DefinitionTrapsOptions,
 } from './traps/index.ts';
 export {
   isolationEvidence,
