@@ -16,7 +16,7 @@ import { ATTACKS, Board } from './board.ts';
 import { fillPartitions } from './fill.ts';
 import { merged, runsOf, type Run, type RunResult } from './runs.ts';
 import { readRoutines, readTargets } from './objects.ts';
-import type { Cell, Isolation, IsolationOptions } from './result.ts';
+import type { Cell, Isolation, IsolationOptions, Told } from './result.ts';
 import { reread } from './reread.ts';
 import { withStage, type Stage } from './stage.ts';
 import { tellStanding } from './tell.ts';
