@@ -14,6 +14,8 @@ export interface ObjectId {
   /** The column a grant is about, where it is not about the whole relation. */
   readonly column?: string;
   readonly role?: string;
+  /** What default privileges are for: `r` tables, `S` sequences, `f` functions, `T` types, `n` schemas. */
+  readonly objtype?: string;
 }
 
 /** One DDL statement as planned, before it is made safe for a busy table. */

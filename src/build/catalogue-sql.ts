@@ -26,6 +26,13 @@ const grants = (acl: string, kind: string, owner: string): string => `(
       FROM pg_catalog.aclexplode(COALESCE(${acl}, pg_catalog.acldefault('${kind}', ${owner}))) e
       GROUP BY e.grantee) entries)`;
 
+/** Grants to others than the owner, NULL where there are none. */
+const othersGrants = (acl: string, owner: string): string => `(
+    SELECT pg_catalog.string_agg(entry, ', ' ORDER BY entry COLLATE "C") FROM (
+      SELECT CASE WHEN e.grantee = 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(e.grantee)::pg_catalog.text END || '='
+             || pg_catalog.string_agg(DISTINCT e.privilege_type || CASE WHEN e.is_grantable THEN '*' ELSE '' END, ',') AS entry
+      FROM pg_catalog.aclexplode(${acl}) e WHERE e.grantee <> ${owner} GROUP BY e.grantee) entries)`;
+
 const role = (oid: string): string => `pg_catalog.pg_get_userbyid(${oid})::pg_catalog.text`;
 
 const comment = (oid: string, catalogue: string): string =>
@@ -94,6 +101,10 @@ export const COLUMNS_SQL = `
             FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_sequence s ON s.seqrelid = d.objid
             JOIN pg_catalog.pg_class sc ON sc.oid = s.seqrelid
             WHERE a.attidentity <> '' AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = c.oid
+              AND d.refobjsubid = a.attnum AND d.deptype = 'i' AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass),
+           'sequence grants ' || (SELECT ${othersGrants('sc.relacl', 'sc.relowner')}
+            FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class sc ON sc.oid = d.objid
+            WHERE a.attidentity <> '' AND NOT c.relispartition AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = c.oid
               AND d.refobjsubid = a.attnum AND d.deptype = 'i' AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass),
            CASE a.attgenerated WHEN 's' THEN 'generated stored' WHEN 'v' THEN 'generated virtual' END,
            CASE WHEN a.attstorage <> t.typstorage THEN 'storage ' || a.attstorage::pg_catalog.text END,
@@ -273,12 +284,26 @@ export const EXTENSIONS_SQL = `
          pg_catalog.concat_ws(' ', 'in ' || n.nspname) AS value, NULL AS text, false AS partition, false AS extra
   FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace`;
 
+// One line to a role and what it gains or loses: of what PostgreSQL gives by itself only a row without a schema can take
+// something away, and what is as it always is is no line.
 export const DEFAULT_PRIVILEGES_SQL = `
   SELECT n.nspname AS schema, pg_catalog.format('default privileges of %s', ${role('d.defaclrole')}) AS object,
-         pg_catalog.concat_ws(' ', d.defaclobjtype::pg_catalog.text, 'in ' || n.nspname) AS facet,
-         ${grants('d.defaclacl', 'r', 'd.defaclrole')} AS value, NULL AS text, false AS partition, false AS extra
+         pg_catalog.concat_ws(' ', d.defaclobjtype::pg_catalog.text, 'in ' || n.nspname, 'to', x.grantee) AS facet,
+         COALESCE(x.held, 'nothing') AS value, NULL AS text, false AS partition, false AS extra
   FROM pg_catalog.pg_default_acl d LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace
-  WHERE n.nspname IS DISTINCT FROM 'holdfast' AND ${notLedger('n.oid')}`;
+  CROSS JOIN LATERAL (
+    SELECT CASE WHEN e.grantee = 0 THEN 'public' WHEN e.grantee = d.defaclrole THEN '<owner>' ELSE ${role('e.grantee')} END AS grantee,
+           pg_catalog.string_agg(DISTINCT e.held, ',') FILTER (WHERE e.stored) AS held,
+           pg_catalog.string_agg(DISTINCT e.held, ',') FILTER (WHERE NOT e.stored) AS usual
+    FROM (
+      SELECT true AS stored, s.grantee, s.privilege_type || CASE WHEN s.is_grantable THEN '*' ELSE '' END AS held
+      FROM pg_catalog.aclexplode(d.defaclacl) s
+      UNION ALL
+      SELECT false, u.grantee, u.privilege_type FROM pg_catalog.aclexplode(pg_catalog.acldefault(
+        CASE d.defaclobjtype WHEN 'S' THEN 's' ELSE d.defaclobjtype END, d.defaclrole)) u
+      WHERE d.defaclnamespace = 0) e
+    GROUP BY 1) x
+  WHERE x.held IS DISTINCT FROM x.usual AND n.nspname IS DISTINCT FROM 'holdfast' AND ${notLedger('n.oid')}`;
 
 export const PUBLICATIONS_SQL = `
   SELECT NULL AS schema, 'publication ' || p.pubname AS object, f.facet, f.value, NULL AS text, false AS partition, false AS extra

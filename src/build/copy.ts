@@ -111,7 +111,14 @@ const BEYOND_SQL = `
     'WITH CHECK (' || pg_catalog.pg_get_expr(q.polwithcheck, q.polrelid) || ')')
   FROM ${PARTITION} JOIN pg_catalog.pg_policy q ON q.polrelid = c.oid WHERE ${IS_PARTITION}
   UNION ALL
-  SELECT 7, 'grant on ' || c.relname, pg_catalog.format('GRANT %s%s ON %I.%I TO %s%s', e.privilege_type,
+  SELECT 7, 'default privileges on ' || c.relname, pg_catalog.format('REVOKE ALL ON %I.%I FROM %s', n.nspname, c.relname,
+         pg_catalog.string_agg(DISTINCT CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END, ', '))
+  FROM ${PARTITION} JOIN pg_catalog.pg_default_acl d ON d.defaclobjtype = 'r' AND d.defaclnamespace IN (0, n.oid)
+  CROSS JOIN LATERAL pg_catalog.aclexplode(d.defaclacl) e
+  WHERE ${IS_PARTITION} AND e.grantee NOT IN (c.relowner, d.defaclrole)
+  GROUP BY n.nspname, c.relname
+  UNION ALL
+  SELECT 8, 'grant on ' || c.relname, pg_catalog.format('GRANT %s%s ON %I.%I TO %s%s', e.privilege_type,
          CASE WHEN a.attname IS NULL THEN '' ELSE pg_catalog.format(' (%I)', a.attname) END, n.nspname, c.relname,
          CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END,
          CASE WHEN e.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)

@@ -45,6 +45,7 @@ const KIND_WORDS: Readonly<Record<string, string>> = {
   foreignTable: 'foreign table',
   eventTrigger: 'event trigger',
   acl: 'grant',
+  defaultPrivilege: 'default privileges',
 };
 
 type Verb = PlannedAction['verb'];

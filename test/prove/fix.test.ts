@@ -135,3 +135,41 @@ test('one mend that no plan can hold does not cost the others theirs', async ({ 
   ]);
   expect(plan.notes[3]).toContain('column "nowhere" of relation "plain" does not exist');
 });
+
+const ACL_SQL = `SELECT relname, relacl::text AS acl FROM pg_class WHERE relname IN ('given', 'lent') ORDER BY 1`;
+
+test('a right is taken and comes back where default privileges grant the same', async ({ db }) => {
+  const other = await db.another();
+  const [app, lender] = [other.role('app'), other.role('lender')];
+  await other.query(`CREATE ROLE "${app}"; CREATE ROLE "${lender}";
+    ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, TRUNCATE ON TABLES TO "${app}";
+    CREATE TABLE given (a int); CREATE TABLE lent (a int);
+    GRANT UPDATE ON lent TO "${lender}" WITH GRANT OPTION;
+    SET ROLE "${lender}"; GRANT UPDATE ON lent TO "${app}"; RESET ROLE`);
+  const before = await other.query(ACL_SQL);
+  const findings = [
+    finding('HT1', [`REVOKE INSERT, TRUNCATE ON TABLE given FROM "${app}"`], {
+      subject: 'table public.given',
+    }),
+    finding('HT2', [`REVOKE UPDATE ON TABLE lent FROM "${app}"`], { subject: 'table public.lent' }),
+    finding('HT3', ['ALTER TABLE lent ALTER COLUMN a SET NOT NULL'], { subject: 'table public.lent' }),
+  ];
+  const plan = await planFixes(other.url, { findings }, { now: NOW });
+  expect(plan.steps.map(({ sql, back }) => [sql, back?.map((one) => one.sql)])).toEqual([
+    [
+      'ALTER TABLE "public"."lent" ALTER COLUMN "a" SET NOT NULL',
+      ['ALTER TABLE "public"."lent" ALTER COLUMN "a" DROP NOT NULL'],
+    ],
+    [
+      `REVOKE INSERT, TRUNCATE ON TABLE "public"."given" FROM "${app}"`,
+      [`GRANT INSERT, TRUNCATE ON TABLE "public"."given" TO "${app}"`],
+    ],
+  ]);
+  expect(plan.notes).toEqual([
+    `HT2 table public.lent: not in the plan, it cannot be planned: UPDATE is to be taken from ${app}, and ${app} holds it from ${lender}, who is not the owner: only ${lender} can take it back: REVOKE UPDATE ON TABLE lent FROM "${app}".`,
+  ]);
+  expect((await apply(plan, other.url)).endsAsPlanned).toBe(true);
+  expect(JSON.stringify(await other.query(ACL_SQL))).toContain(`${app}=r/`);
+  await rollback(other.url, { to: 'previous' });
+  expect(await other.query(ACL_SQL)).toEqual(before);
+});

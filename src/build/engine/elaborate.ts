@@ -5,7 +5,7 @@ import type { Fact, FactBase } from '@supabase/pg-delta/core';
 import { diff, type Delta } from '@supabase/pg-delta/core';
 import type { Pool } from 'pg';
 import { extract, keyOf, type Facts } from './facts.ts';
-import { actionsBetween, roleNames } from './plan-change.ts';
+import { actionsBetween, settingOf } from './plan-change.ts';
 import { rebuilt, views, type Ownership } from './view.ts';
 
 /** Deparse settles after one reload in every case known; one more is kept in reserve. */
@@ -48,7 +48,7 @@ export async function elaborate(given: Elaboration): Promise<Facts> {
   let doubtful = textDeltas({ ...given, goal });
   for (let round = 0; round < ROUNDS && doubtful.length > 0; round += 1) {
     const other = withTexts(goal.base, doubtful, (delta) => `${delta.to} `);
-    if (!(await run(given.scratch, other, goal.base))) break;
+    if (!(await run(given, other, goal.base))) break;
     goal = await extract(given.scratch);
     doubtful = textDeltas({ ...given, goal });
   }
@@ -59,7 +59,7 @@ export async function elaborate(given: Elaboration): Promise<Facts> {
 async function reloadFound(given: Elaboration, doubtful: readonly TextDelta[]): Promise<Facts> {
   const { goal, scratch } = given;
   const theirs = withTexts(goal.base, doubtful, (delta) => delta.from);
-  if (!(await run(scratch, goal.base, theirs))) return goal;
+  if (!(await run(given, goal.base, theirs))) return goal;
   const reread = await extract(scratch);
   const agreeing = doubtful.filter((delta) => {
     const text = goal.base.get(delta.id)?.payload[delta.attr];
@@ -68,7 +68,7 @@ async function reloadFound(given: Elaboration, doubtful: readonly TextDelta[]): 
   const differing = doubtful.filter((delta) => !agreeing.includes(delta));
   if (differing.length > 0)
     await run(
-      scratch,
+      given,
       withTexts(reread.base, differing, () => ' '),
       goal.base,
     );
@@ -111,8 +111,8 @@ function withTexts(
 }
 
 /** Runs what turns `from` into `to`, all or nothing; false when the server refuses it. */
-async function run(scratch: Pool, from: FactBase, to: FactBase): Promise<boolean> {
-  const actions = actionsBetween(from, to, roleNames(from, to));
+async function run({ scratch, goal }: Elaboration, from: FactBase, to: FactBase): Promise<boolean> {
+  const actions = actionsBetween(from, to, settingOf(goal.user, from, to));
   const client = await scratch.connect();
   try {
     await client.query('BEGIN');

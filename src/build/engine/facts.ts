@@ -9,6 +9,7 @@ import {
 } from '@supabase/pg-delta/core';
 import { extract as extractCatalogue } from '@supabase/pg-delta/extract';
 import type { Pool } from 'pg';
+import { withEveryRight, type ForeignGrant } from './rights-read.ts';
 
 /** One database's structure at one moment. */
 export interface Facts {
@@ -17,6 +18,8 @@ export interface Facts {
   readonly user: string;
   /** Objects of kinds the planner does not model, `kind: names`. */
   readonly unmodelled: readonly Unmodelled[];
+  /** Rights that no owner gave. */
+  readonly foreign: readonly ForeignGrant[];
 }
 
 /** User objects of one kind that the planner sees but cannot plan. */
@@ -51,7 +54,8 @@ export async function extract(pool: Pool): Promise<Facts> {
       ? [{ kind: about.kind, count: about.count ?? 0, samples: about.samples ?? [] }]
       : [];
   });
-  return { base: withInvalid(read.factBase, invalid.rows), user: user.rows[0]?.name ?? '', unmodelled };
+  const { base, foreign } = await withEveryRight(pool, withInvalid(read.factBase, invalid.rows));
+  return { base, user: user.rows[0]?.name ?? '', unmodelled, foreign };
 }
 
 function withInvalid(base: FactBase, invalid: readonly { schema: string; name: string }[]): FactBase {

@@ -1,13 +1,12 @@
 // Facts and facts give actions: the planner's answer, in our words, with what it must never be believed in refused.
-import type { FactBase, StableId } from '@supabase/pg-delta/core';
+import type { Fact, FactBase, StableId } from '@supabase/pg-delta/core';
 import { plan as planFacts, type Action } from '@supabase/pg-delta/plan';
 import { HoldfastError } from '../../error.ts';
 import { ident, qualified } from '../../sql.ts';
 import type { FactView, ObjectId, Planned, PlannedAction } from '../action.ts';
-import { keepColumnGrants } from './column-grants.ts';
 import { describe, keyOf, type Facts } from './facts.ts';
-import { grantBeforeOwners } from './owner-order.ts';
-import { views, type Ownership, type Views } from './view.ts';
+import { isRight, withRights, type RightsChange } from './rights.ts';
+import { views, without, type Ownership, type Views } from './view.ts';
 
 /** A planned change, and what was left out of it. */
 export interface Change extends Planned {
@@ -27,11 +26,17 @@ export interface Change extends Planned {
 export function planChange(found: Facts, goal: Facts, ownership: Ownership): Change {
   const sides = views(found, goal, ownership);
   const roles = roleNames(found.base, goal.base);
-  const forward = actionsBetween(sides.found, sides.goal, roles);
+  const rights = {
+    standing: defaultsOf(found.base).filter(({ id }) => !sides.found.has(id)),
+    foreign: [...found.foreign, ...goal.foreign],
+    user: found.user,
+    roles,
+  };
+  const forward = actionsBetween(sides.found, sides.goal, rights);
   const backward =
     forward.length === 0
       ? []
-      : [...hangingDrops(forward, sides), ...actionsBetween(sides.goal, sides.found, roles)];
+      : [...hangingDrops(forward, sides), ...actionsBetween(sides.goal, sides.found, rights)];
   refuseReplacedTables(forward, sides.found);
   return {
     forward,
@@ -43,18 +48,40 @@ export function planChange(found: Facts, goal: Facts, ownership: Ownership): Cha
   };
 }
 
+/** What statements between two structures depend on beside the two. */
+export interface Setting extends Pick<RightsChange, 'foreign' | 'user'> {
+  /** Default privileges that are in force and none of the plan's. */
+  readonly standing: readonly Fact[];
+  /** Roles that owners and grants may speak of. */
+  readonly roles: readonly string[];
+}
+
+/** The setting in a scratch database, in which everything is what the two structures say. */
+export function settingOf(user: string, ...bases: readonly FactBase[]): Setting {
+  return { user, standing: [], foreign: [], roles: roleNames(...bases) };
+}
+
+function defaultsOf(base: FactBase): Fact[] {
+  return base.facts().filter(({ id }) => id.kind === 'defaultPrivilege');
+}
+
 /**
- * SQL that turns one base into another, in order; for scratch databases only, where no step needs to be online.
- * @throws HoldfastError HF_PLANNER when the planner finds no order of statements
+ * SQL that turns one base into another, in order. It may hold several statements to an action, which belong together.
+ * @throws HoldfastError HF_PLANNER when the planner finds no order of statements, HF_NOT_MANAGED as {@link withRights}
  */
-export function actionsBetween(
-  from: FactBase,
-  to: FactBase,
-  roles: readonly string[],
-): readonly PlannedAction[] {
+export function actionsBetween(from: FactBase, to: FactBase, setting: Setting): readonly PlannedAction[] {
+  // Undone step by step, objects come back before and after default privileges do: those of both ends may be in force.
+  const defaults = [from, to].flatMap(defaultsOf).concat(setting.standing);
+  return withRights(structureBetween(from, to, setting.roles), { ...setting, defaults, from, to });
+}
+
+function structureBetween(from: FactBase, to: FactBase, roles: readonly string[]): readonly PlannedAction[] {
   try {
-    const { actions } = planFacts(from, to, { scope: 'database', assumedRoles: [...roles] });
-    return grantBeforeOwners(keepColumnGrants(actions.map(planned), to));
+    const plan = planFacts(withoutRights(from), withoutRights(to), {
+      scope: 'database',
+      assumedRoles: [...roles],
+    });
+    return plan.actions.map(planned).filter((action) => !isLinkedOwner(action, from, to));
   } catch (cause) {
     throw new HoldfastError({
       code: 'HF_PLANNER',
@@ -64,6 +91,36 @@ export function actionsBetween(
       cause,
     });
   }
+}
+
+/**
+ * A sequence that belongs to a column has the owner of its table, goes along with it, and may not be given away alone.
+ * https://www.postgresql.org/docs/current/sql-altersequence.html
+ */
+function isLinkedOwner({ sql, consumes }: PlannedAction, from: FactBase, to: FactBase): boolean {
+  const id = consumes.find(({ kind }) => kind === 'sequence') as StableId | undefined;
+  if (id === undefined || !/^ALTER SEQUENCE \S.* OWNER TO /.test(sql)) return false;
+  const [before, after] = [from, to].map(
+    (base) => base.get(id)?.payload['ownedBy'] as Linked | null | undefined,
+  );
+  return before != null && after != null && before.schema === after.schema && before.table === after.table;
+}
+
+interface Linked {
+  readonly schema: string;
+  readonly table: string;
+}
+
+function withoutRights(base: FactBase): FactBase {
+  return without(
+    base,
+    new Set(
+      base
+        .facts()
+        .filter(isRight)
+        .map(({ id }) => keyOf(id)),
+    ),
+  );
 }
 
 /**

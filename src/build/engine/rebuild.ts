@@ -3,7 +3,7 @@ import type { FactBase } from '@supabase/pg-delta/core';
 import type { Pool } from 'pg';
 import type { PlannedAction } from '../action.ts';
 import { endsInRole, extract, keyOf, type Facts } from './facts.ts';
-import { actionsBetween, roleNames } from './plan-change.ts';
+import { actionsBetween, settingOf } from './plan-change.ts';
 import { rebuilt, without, withoutRuntime } from './view.ts';
 
 /**
@@ -25,7 +25,7 @@ export async function rebuildPlan(
     wanted.edges.filter((edge) => !endsInRole(edge) || (edge.to.kind === 'role' && mayOwn.has(edge.to.name))),
     wanted,
   );
-  return actionsBetween(start.base, owned, roleNames(found.base, start.base));
+  return actionsBetween(start.base, owned, settingOf(start.user, found.base, start.base));
 }
 
 function withoutInvalid(base: FactBase): FactBase {

@@ -193,8 +193,15 @@ function sameOwners(found: Facts, goal: Facts): { found: FactBase; goal: FactBas
     );
   };
   const granteeOf = (id: StableId): string => owners.get(keyOf(id)) ?? found.user;
+  // What the definition grants to the role that owns the object here, that role has as its owner.
+  const isOwnersHere = (fact: Fact): boolean => {
+    if (fact.id.kind !== 'acl' || fact.id.grantee === goal.user) return false;
+    const object = ownedObject(fact.id.target, fact.parent);
+    return open.has(keyOf(object)) && granteeOf(object) === fact.id.grantee;
+  };
   const renamed = goal.base
     .facts()
+    .filter((fact) => !isOwnersHere(fact))
     .map((fact) => reowned(fact, { open, user: goal.user, granteeOf, applier: found.user }));
   const foundEdges = found.base.edges.filter((edge) => !isOpen(edge, found.base, found.user));
   const closed = new Set(foundEdges.filter(endsInRole).map((edge) => keyOf(edge.from)));
@@ -217,6 +224,12 @@ function sameOwners(found: Facts, goal: Facts): { found: FactBase; goal: FactBas
       goal.base,
     ),
   };
+}
+
+/** The sequence of an identity column has the owner of its table. */
+function ownedObject(target: StableId, parent: StableId | undefined): StableId {
+  const identity = target.kind === 'sequence' && parent?.kind === 'column';
+  return identity ? { kind: 'table', schema: parent.schema, name: parent.table } : target;
 }
 
 /** Owners' entries that say what every owner has by itself, on whichever side they are: nobody needs to grant those. */

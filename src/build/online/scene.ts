@@ -37,6 +37,7 @@ export function keyOf(id: ObjectId): string {
     id.grantee,
     id.role,
     id.column,
+    id.objtype,
   ]);
 }
 

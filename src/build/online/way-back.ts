@@ -102,7 +102,11 @@ const ASPECTS: readonly RegExp[] = [
 function aspectOf(action: PlannedAction): string {
   const aspect = ASPECTS.findIndex((pattern) => pattern.test(action.sql));
   const force = / FORCE ROW /.test(action.sql) ? 'force' : '';
-  const on = action.consumes.map(keyOf).join('|');
+  // A change of owner names another role going back.
+  const on = action.consumes
+    .filter(({ kind }) => kind !== 'role')
+    .map(keyOf)
+    .join('|');
   return `${aspect}${force} ${aspect < 0 ? nameOf(action) : on}`;
 }
 
@@ -126,11 +130,19 @@ function ancestors(action: PlannedAction): readonly ObjectId[] {
 const RELATION_KINDS = ['table', 'view', 'materializedView', 'foreignTable', 'domain', 'type'];
 
 function sameSubject(action: PlannedAction, forward: readonly Expanded[]): number | undefined {
-  const keys = new Set(ancestors(action).map(keyOf));
+  const keys = new Set(subjects(action));
   const at = forward.findIndex(({ actions }) =>
-    actions.some((other) => ancestors(other).some((id) => id.kind !== 'schema' && keys.has(keyOf(id)))),
+    actions.some((other) => subjects(other).some((key) => keys.has(key))),
   );
   return at < 0 ? undefined : at;
+}
+
+// A schema holds many objects and a role many rights: neither makes two statements be about the same, unless it is what
+// both are about.
+function subjects(action: PlannedAction): readonly string[] {
+  const subject = subjectOf(action);
+  const shared = ancestors(action).filter(({ kind }) => kind !== 'schema' && kind !== 'role');
+  return [...shared, subject.target ?? subject].map(keyOf);
 }
 
 /** Whether another change's way back undoes this one too: dropping the object it was made on, altering it as a whole. */
@@ -192,6 +204,8 @@ const PARTS: Readonly<Record<string, (on: string, name: string, id: ObjectId) =>
   policy: (on, name) => `DROP POLICY ${name} ON ${on}`,
   rule: (on, name) => `DROP RULE ${name} ON ${on}`,
   index: (_, __, { schema = '', name = '' }) => `DROP INDEX ${qualified({ schema, name })}`,
+  // Made before the table that it then belongs to and goes with.
+  sequence: (_, __, { schema = '', name = '' }) => `DROP SEQUENCE IF EXISTS ${qualified({ schema, name })}`,
 };
 
 function withoutPart(draft: Draft, action: PlannedAction): readonly BackStatement[] {

@@ -140,14 +140,15 @@ async function plannable(fixing: Fixing, mends: readonly Finding[]): Promise<Tri
 
 /**
  * The object that the planner stumbled over is one that this mend speaks of (`statistics shop.pair`), or the rehearsal
- * names the finding's own; where it ended with other grants, only mends that grant and revoke are meant.
+ * names the finding's own; where grants are the matter, only mends that grant and revoke are meant.
  */
 function isNamed({ mend, subject }: Finding, error: HoldfastError): boolean {
   const about = error.subject;
   const name = about.slice(Math.max(about.lastIndexOf('.'), about.lastIndexOf(' ')) + 1);
+  const grants = /, grants: | is to be taken from /.test(error.what);
+  if (grants && !mend.some((sql) => /\b(?:GRANT|REVOKE)\b/.test(sql))) return false;
   if (about !== 'the plan') return mend.some((sql) => sql.split(/[^\w$]+/).includes(name));
-  const grants = error.what.includes(', grants: ');
-  return error.what.includes(subject) && (!grants || mend.some((sql) => /\b(?:GRANT|REVOKE)\b/.test(sql)));
+  return error.what.includes(subject);
 }
 
 function cannot(error: HoldfastError): string {
