@@ -26,7 +26,8 @@ interface Carried {
  * The trigger function of one table: it refuses new rows, and rows that become another's, where they name a subject of the
  * register. As long as nobody is in it, that is one look at an empty table a statement. It reads the register with its
  * owner's rights: whoever writes to the table needs none on it. Rows that are put back by whoever may write the register
- * pass: they are erased again afterwards, and not lost with all others of their part.
+ * pass: they are erased again afterwards, and not lost with all others of their part. So do figures that are taken down while
+ * their rows are erased: they go after those.
  * Under READ COMMITTED each statement sees who was registered before it began.
  * @see https://www.postgresql.org/docs/current/transaction-iso.html#XACT-READ-COMMITTED
  */
@@ -51,7 +52,8 @@ ${checks('NEW')}
     RETURN NEW;
   END IF;
   IF NOT EXISTS (SELECT FROM ${register}) THEN RETURN NULL; END IF;
-  IF current_setting(${literal(PUT_BACK_SETTING)}, true) = 'on' AND ${ownsRegister(plan)} THEN RETURN NULL; END IF;
+  IF (current_setting(${literal(PUT_BACK_SETTING)}, true) = 'on' OR current_setting(${literal(ERASING_SETTING)}, true) = 'on')
+    AND ${ownsRegister(plan)} THEN RETURN NULL; END IF;
 ${checks('new_rows')}
   RETURN NULL;
 END`;

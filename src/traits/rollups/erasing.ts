@@ -1,5 +1,5 @@
 // Rollups' part in an erasure: sums are brought up to date after their rows went, views are computed anew.
-import type { ErasurePart } from '../../define/erasure.ts';
+import { ERASING_SETTING, type ErasurePart } from '../../define/erasure.ts';
 import { label, type RelationName } from '../../define/model.ts';
 import { literal, qualified } from '../../sql.ts';
 import { relationOf } from '../reference.ts';
@@ -17,7 +17,11 @@ export function sumsErasing(of: RelationName, options: IncrementalOptions): Eras
   return {
     erase: async ({ session, now }, rows) => {
       if (label(rows.of) !== label(source)) return 0;
-      await session.transaction((query) => query(`SELECT touched FROM ${qualified(settle)}($1)`, [now]));
+      await session.transaction(async (query) => {
+        // Where the sums went before their rows did, they are written once more, and go with the next table.
+        await query(`SELECT pg_catalog.set_config('${ERASING_SETTING}', 'on', true)`);
+        await query(`SELECT touched FROM ${qualified(settle)}($1)`, [now]);
+      });
       return 0;
     },
     finish: async (_context, touched) =>
