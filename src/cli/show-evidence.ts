@@ -109,7 +109,7 @@ function fewer(sections: readonly Section[]): readonly Section[] {
   let statements = 0;
   return sections.filter((section) => {
     if (section.kind !== 'statement') return true;
-    const about = section.title.split(':')[0] ?? '';
+    const about = section.title.split(/[:,]/)[0] ?? '';
     const before = seen.get(about) ?? 0;
     seen.set(about, before + 1);
     if (before >= MOST_ALIKE || statements >= MOST_STATEMENTS) return false;
@@ -147,7 +147,9 @@ function textLines(lines: readonly string[], { all }: EvidenceShowing): readonly
 const titled = (title: string | undefined): string[] => (title === undefined ? [] : ['', visible(title)]);
 
 function tableLines(section: TableSection, showing: EvidenceShowing): readonly string[] {
-  const rows = showing.all ? section.rows : section.rows.slice(0, MOST_ROWS);
+  const groups = alike(section.rows, showing);
+  const shown = showing.all ? groups : groups.slice(0, MOST_ROWS);
+  const rows = shown.flatMap(([first]) => (first === undefined ? [] : [first]));
   const judged = rows.some((row) => row.verdict !== undefined);
   const heads = section.columns.map(({ name, unit }) => (unit === undefined ? name : `${name} (${unit})`));
   const words = rows.map((row) => [
@@ -160,11 +162,37 @@ function tableLines(section: TableSection, showing: EvidenceShowing): readonly s
     rows: words,
     right: [...(judged ? [false] : []), ...right],
   };
-  const more = section.rows.length - rows.length;
+  const besides = shown.map(([, ...others]) => othersLines(others));
+  const more = groups.slice(shown.length).reduce((sum, group) => sum + group.length, 0);
+  const whole = fits(table) && besides.every((lines) => lines.length === 0);
   return [
-    ...(fits(table) ? grid(table) : blocks(table)).map((line) => `  ${line}`),
+    ...(whole ? grid(table) : blocks(table, besides)).map((line) => `  ${line}`),
     ...(more > 0 ? [`  and ${counted(more, 'row')} more: --all shows them`] : []),
   ];
+}
+
+type Rows = TableSection['rows'];
+
+/** Rows that say the same of several things stand together, at the place of the first. */
+function alike(rows: Rows, { all }: EvidenceShowing): readonly Rows[] {
+  const groups = new Map<string, Rows[number][]>();
+  for (const [at, row] of rows.entries()) {
+    const key = all || row.alike === undefined ? String(at) : JSON.stringify([row.verdict, row.alike.kind]);
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  return [...groups.values()];
+}
+
+const MOST_NAMES = 6;
+
+function othersLines(others: Rows): readonly string[] {
+  if (others.length === 0) return [];
+  return wrapped(`and ${others.length} alike: ${namesOf(others.map((row) => row.alike?.name ?? ''))}`);
+}
+
+function namesOf(names: readonly string[]): string {
+  const more = names.length - MOST_NAMES;
+  return `${names.slice(0, MOST_NAMES).map(visible).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 /** Cells as text; `right`: the columns of numbers. */
@@ -191,7 +219,7 @@ function grid(table: Cells): readonly string[] {
 }
 
 /** A table too wide for a terminal: what is short on one line a row, what is long below it with its heading. */
-function blocks(table: Cells): readonly string[] {
+function blocks(table: Cells, besides: readonly (readonly string[])[]): readonly string[] {
   const short = table.heads.map((_, at) => widest(table, at) <= SHORT);
   const firsts = columns(table.rows.map((row) => row.filter((_, at) => short[at])));
   return table.rows.flatMap((row, at) => [
@@ -199,6 +227,7 @@ function blocks(table: Cells): readonly string[] {
     ...row.flatMap((text, column) =>
       short[column] === true || text === '' ? [] : wrapped(`${table.heads[column] ?? ''}: ${text}`),
     ),
+    ...(besides[at] ?? []),
   ]);
 }
 
@@ -237,19 +266,39 @@ function matrixLines({ columns: attacks, rows }: MatrixSection, { all }: Evidenc
   const count = (of: MatrixSection['rows'][number]['cells'][number]): string =>
     figure(cells.filter((one) => one === of).length);
   const interesting = rows.filter((row) => all || row.cells.includes('crossed'));
-  const named = interesting.flatMap((row) => [
-    `  ${visible(row.name)}`,
-    ...[which(attacks, row.cells, 'crossed'), which(attacks, row.cells, 'told')].flatMap((text) =>
-      text === '' ? [] : wrapped(text),
-    ),
-    `    held against ${row.cells.filter((one) => one === 'held').length}`,
-  ]);
+  const named = crossedAlike(interesting, { attacks, all }).flatMap((group) => {
+    const [row] = group;
+    if (row === undefined) return [];
+    const crossed = which(attacks, row.cells, 'crossed');
+    if (group.length > 1) {
+      const names = wrapped(namesOf(group.map(({ name }) => name)));
+      return [...names.map((line) => line.slice(2)), ...wrapped(crossed)];
+    }
+    return [
+      `  ${visible(row.name)}`,
+      ...[crossed, which(attacks, row.cells, 'told')].flatMap((text) => (text === '' ? [] : wrapped(text))),
+      `    held against ${row.cells.filter((one) => one === 'held').length}`,
+    ];
+  });
   const rest = rows.length - interesting.length;
   return [
     `  ${counted(rows.length, 'object')} by ${counted(attacks.length, 'attack')}: ${count('held')} held, ${count('crossed')} crossed, ${count('told')} told, ${count('none')} do not apply`,
     ...named,
     ...(rest > 0 ? [`  ${counted(rest, 'object')}: nothing crossed; --all names them`] : []),
   ];
+}
+
+/** Objects that the same attacks crossed stand together. */
+function crossedAlike(
+  rows: MatrixSection['rows'],
+  { attacks, all }: { attacks: readonly string[]; all: boolean },
+): readonly MatrixSection['rows'][] {
+  const groups = new Map<string, MatrixSection['rows'][number][]>();
+  for (const row of rows) {
+    const key = all ? row.name : which(attacks, row.cells, 'crossed');
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  return [...groups.values()];
 }
 
 function which(

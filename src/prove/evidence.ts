@@ -35,6 +35,8 @@ export interface TableSection {
     readonly cells: readonly (string | number | null)[];
     /** Marks the row; absent: neither good nor bad. */
     readonly verdict?: Verdict;
+    /** What it is about, and the kind of thing it says: rows of one kind may be shown as one, with the others' names. */
+    readonly alike?: { readonly kind: string; readonly name: string };
   }[];
 }
 

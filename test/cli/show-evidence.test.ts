@@ -148,6 +148,37 @@ test('of many rows, lines and statements a few are printed, and how many there a
   expect(all).not.toContain('more: --all');
 });
 
+test('what is said of several things alike is said once, with their names', () => {
+  const rows = Array.from({ length: 9 }, (_, at) => ({
+    cells: ['warning', `table t${at}`, `t${at} is open`],
+    alike: { kind: 'open', name: `table t${at}` },
+  }));
+  const table: Section = {
+    kind: 'table',
+    title: 'Found',
+    columns: [{ name: 'severity' }, { name: 'object' }, { name: 'what' }],
+    rows: [...rows, { cells: ['info', 'view v', 'v is old'] }],
+  };
+  expect(body([table])).toBe(`
+  Found
+    warning  table t0  t0 is open
+        and 8 alike: table t1, table t2, table t3, table t4, table t5, table t6 and 2 more
+    info     view v    v is old
+`);
+  expect(body([table], { all: true })).toContain('table t8  t8 is open');
+  const matrix: Section = {
+    kind: 'matrix',
+    title: 'Objects by attacks',
+    columns: ['read', 'update'],
+    rows: [
+      { name: 'table a', cells: ['crossed', 'held'] },
+      { name: 'table b', cells: ['crossed', 'crossed'] },
+      { name: 'table c', cells: ['crossed', 'told'] },
+    ],
+  };
+  expect(body([matrix])).toContain('\n    table a, table c\n      CROSSED: read\n    table b\n');
+});
+
 test('a distribution is its percentiles and its budget; --all draws it', () => {
   const latency: Section = {
     kind: 'latency',

@@ -221,7 +221,7 @@ test('without anything to go by, or without a role, nothing is shown, and that i
     verdict: 'not shown',
     line: 'not shown: nothing says whose the rows are',
   });
-  await one.query('CREATE TABLE owned (tenant_id int)');
+  await one.query('CREATE TABLE owned (tenant_id int); ALTER TABLE owned ENABLE ROW LEVEL SECURITY');
   expect(isolationEvidence(await attack(one)).line).toBe(
     'not shown: there is no role that an application works as',
   );

@@ -1,7 +1,7 @@
 // Habits of databases that Holdfast did not build, each in a small schema that is right: none may be called a hole, and a
 // hole planted beside it is found.
 import { expect } from 'vitest';
-import { proveIsolation, type Isolation } from '../../src/prove/isolation/index.ts';
+import { isolationEvidence, proveIsolation, type Isolation } from '../../src/prove/isolation/index.ts';
 import { findTraps, type Finding } from '../../src/prove/traps/index.ts';
 import { test, type TestDatabase } from '../cluster/index.ts';
 import { NOW } from '../traps/shop.ts';
@@ -54,6 +54,8 @@ async function api(db: TestDatabase, beside = ''): Promise<Api> {
       $$ SELECT m.team_id FROM api.members m WHERE m.person_id = api.uid() $$;
     CREATE FUNCTION api.signed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.invited_by := api.uid(); RETURN NEW; END $$;
     CREATE TRIGGER signed BEFORE INSERT OR UPDATE ON api.invitations FOR EACH ROW EXECUTE FUNCTION api.signed();
+    CREATE FUNCTION api.invited_to(shown text) RETURNS text STABLE SECURITY DEFINER SET search_path = pg_catalog LANGUAGE sql AS
+      $$ SELECT t.name FROM api.invitations i JOIN api.teams t ON t.id = i.team_id WHERE i.token = shown $$;
     ALTER TABLE api.people ENABLE ROW LEVEL SECURITY; ALTER TABLE api.teams ENABLE ROW LEVEL SECURITY;
     ALTER TABLE api.members ENABLE ROW LEVEL SECURITY; ALTER TABLE api.invitations ENABLE ROW LEVEL SECURITY;
     ALTER TABLE api.private_keys ENABLE ROW LEVEL SECURITY;
@@ -151,4 +153,76 @@ test('a function that makes partitions of a list follows no clock', async ({ db 
   expect(await trapsOf(one, 'HT507')).toEqual([]);
   await one.query(attaching('FROM (%L) TO (DEFAULT)'));
   expect(await trapsOf(one, 'HT507')).toMatchObject([{ subject: 'function public.make(name text)' }]);
+});
+
+const PLAIN = `CREATE TABLE shops (id bigint PRIMARY KEY, name text);
+  CREATE TABLE orders (id bigint PRIMARY KEY, shop_id bigint NOT NULL REFERENCES shops, total int)`;
+
+test('where the application alone keeps owners apart there is no line to attack', async ({ db }) => {
+  const one = await db.another();
+  const app = one.role('app');
+  await one.query(`CREATE ROLE "${app}" LOGIN; ${PLAIN}; GRANT ALL ON shops, orders TO "${app}"`);
+  const found = await attack(one);
+  expect(found.tried).toBe(0);
+  const evidence = isolationEvidence(found);
+  expect([evidence.verdict, evidence.line]).toEqual([
+    'not shown',
+    'not shown: nothing in the database keeps owners apart: no table is under row security',
+  ]);
+  expect(evidence.sections.map(({ kind }) => kind)).not.toContain('matrix');
+  // Asked for by name, or once one table is under row security, it is attacked.
+  const asked = { url: one.url, scratchUrl: one.url, now: NOW, hints: { column: 'shop_id' } };
+  expect(crossed(await proveIsolation(asked))).toContain('public.orders: read');
+  await one.query(`ALTER TABLE shops ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY own ON shops USING (id = nullif(current_setting('app.shop_id', true), '')::bigint)`);
+  expect(crossed(await attack(one))).toContain('public.orders: read');
+});
+
+test('owners told apart by the role that logs in are not said to be held', async ({ db }) => {
+  const one = await db.another();
+  const app = one.role('app');
+  await one.query(`CREATE ROLE "${app}" LOGIN; ${PLAIN}; ALTER TABLE shops ADD login name; GRANT ALL ON shops, orders TO "${app}";
+    ALTER TABLE orders ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY own ON orders USING (shop_id = (SELECT s.id FROM shops s WHERE s.login = current_user))`);
+  const { verdict, line } = isolationEvidence(await attack(one));
+  expect([verdict, line]).toEqual([
+    'not shown',
+    'not shown: policies ask who logged in, and each owner has a role of its own: that is not attacked',
+  ]);
+});
+
+const WHOSE: Readonly<Record<string, string>> = {
+  accounts: 'id = me()',
+  secrets: 'holder IN (SELECT a.id FROM accounts a)',
+};
+
+test('a row that a trigger made is its owner’s; a function is asked for what its body compares', async ({
+  db,
+}) => {
+  const one = await db.another();
+  const app = one.role('app');
+  await one.query(`CREATE ROLE "${app}" LOGIN;
+    CREATE FUNCTION me() RETURNS uuid STABLE LANGUAGE sql AS $$ SELECT nullif(current_setting('app.me', true), '')::uuid $$;
+    CREATE TABLE accounts (id uuid PRIMARY KEY, email text NOT NULL);
+    CREATE TABLE secrets (holder uuid PRIMARY KEY REFERENCES accounts, hash text NOT NULL DEFAULT 'unset');
+    CREATE TABLE sessions (id uuid PRIMARY KEY, account_id uuid NOT NULL REFERENCES accounts);
+    CREATE TABLE devices (id uuid PRIMARY KEY, account_id uuid NOT NULL REFERENCES accounts, label text);
+    CREATE TABLE visits (id uuid PRIMARY KEY, account_id uuid NOT NULL REFERENCES accounts, page text);
+    CREATE TABLE addresses (id uuid PRIMARY KEY, account_id uuid NOT NULL REFERENCES accounts, street text);
+    CREATE FUNCTION make_secret() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN INSERT INTO secrets (holder) VALUES (NEW.id); RETURN NEW; END $$;
+    CREATE TRIGGER make_secret AFTER INSERT ON accounts FOR EACH ROW EXECUTE FUNCTION make_secret();
+    ${['accounts', 'secrets', 'sessions', 'devices', 'visits', 'addresses']
+      .map(
+        (table) => `ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY; GRANT SELECT ON ${table} TO "${app}";
+          CREATE POLICY own ON ${table} USING (${WHOSE[table] ?? 'account_id = me()'});`,
+      )
+      .join(' ')}`);
+  expect(crossed(await attack(one))).toEqual([]);
+  await one.query(`CREATE POLICY open ON secrets FOR SELECT USING (hash <> '');
+    CREATE FUNCTION mail_of(who uuid) RETURNS text STABLE SECURITY DEFINER SET search_path = public LANGUAGE sql
+      AS $$ SELECT a.email FROM accounts a WHERE a.id = who $$`);
+  const found = crossed(await attack(one));
+  expect(found).toContain('public.secrets: read');
+  expect(found).toContain('public.mail_of(uuid): call');
 });

@@ -4,6 +4,7 @@ import { readCatalogue } from './catalogue.ts';
 import { settingsRead as read, type SettingRead } from './comparisons.ts';
 
 export { spokenName, textWith, valueIn } from './claims.ts';
+export { drawnBy, type Drawn } from './drawn.ts';
 export { guessBoundaries, OWNER_COLUMNS, type BoundaryHints, type Guess } from './guess.ts';
 export { applicationRoles, loginsBehind, type ApplicationRole } from './roles.ts';
 export type { SettingRead } from './comparisons.ts';

@@ -2,7 +2,7 @@
 import type { Boundary } from '../../define/proof.ts';
 import { spokenName } from '../boundary/index.ts';
 import type { Evidence, Section, Verdict } from '../evidence.ts';
-import type { Cell, Crossing, Isolation } from './result.ts';
+import type { Cell, Crossing, Isolation, Told } from './result.ts';
 
 /** Isolation as evidence. `not shown` where nobody's rows, or no application role, could be found or made. */
 export function isolationEvidence(isolation: Isolation): Evidence {
@@ -32,7 +32,8 @@ function verdictOf({ cells, tried, saw }: Isolation): Verdict {
   return tried === 0 || !saw ? 'not shown' : 'held';
 }
 
-function lineOf({ cells, tried, roles, objects, boundaries, empty, saw }: Isolation): string {
+function lineOf({ cells, tried, roles, objects, boundaries, empty, saw, undrawn }: Isolation): string {
+  if (undrawn !== undefined) return `not shown: ${undrawn}`;
   if (boundaries.length === 0) return 'not shown: nothing says whose the rows are';
   if (roles.length === 0) return 'not shown: there is no role that an application works as';
   if (tried === 0) return 'not shown: no rows could be made for two owners';
@@ -57,7 +58,7 @@ function sectionsOf(isolation: Isolation): Section[] {
   ];
   const sections: Section[] = [
     { kind: 'text', title: 'Whose rows are whose', lines: lines.length === 0 ? ['Nothing says.'] : lines },
-    matrixOf(isolation),
+    ...(isolation.tried === 0 ? [] : [matrixOf(isolation)]),
     ...crossings.map((one): Section => ({
       kind: 'statement',
       title: `${one.object}: ${one.attack}, as ${one.role}, ${one.state}`,
@@ -75,7 +76,12 @@ function sectionsOf(isolation: Isolation): Section[] {
       kind: 'table',
       title: 'To know',
       columns: [{ name: 'severity' }, { name: 'object' }, { name: 'what' }, { name: 'what to do' }],
-      rows: told.map((one) => ({ cells: [one.severity, one.subject, one.what, one.fix] })),
+      rows: told
+        .toSorted((left, right) => WORST[left.severity] - WORST[right.severity])
+        .map((one) => ({
+          cells: [one.severity, one.subject, one.what, one.fix],
+          alike: { kind: kindOf(one), name: one.subject },
+        })),
     });
   }
   const missing = [
@@ -85,6 +91,13 @@ function sectionsOf(isolation: Isolation): Section[] {
   ];
   if (missing.length > 0) sections.push({ kind: 'text', title: 'Not as on the server', lines: missing });
   return sections;
+}
+
+const WORST = { error: 0, warning: 1, info: 2 } as const;
+
+/** What is said of it, whatever it is called. */
+function kindOf({ severity, subject, what, fix }: Told): string {
+  return [severity, what, fix].join('\n').replaceAll(subject, '');
 }
 
 function ofSame({ common = [] }: Boundary): string {
@@ -113,15 +126,14 @@ function matrixOf({ objects, attacks, cells }: Isolation): Section {
   const used = attacks.filter((attack) =>
     cells.some((cell) => cell.attack === attack && cell.outcome !== 'none'),
   );
+  const outcomes = new Map(cells.map((cell) => [`${cell.object}\n${cell.attack}`, cell.outcome]));
   return {
     kind: 'matrix',
     title: 'Objects by attacks',
     columns: used,
     rows: objects.map((name) => ({
       name,
-      cells: used.map(
-        (attack) => cells.find((cell) => cell.object === name && cell.attack === attack)?.outcome ?? 'none',
-      ),
+      cells: used.map((attack) => outcomes.get(`${name}\n${attack}`) ?? 'none'),
     })),
   };
 }

@@ -2,9 +2,10 @@
 import type { Accepted, Boundary } from '../../define/proof.ts';
 import { HoldfastError } from '../../error.ts';
 import { label } from '../../define/model.ts';
-import { guessBoundaries, type Guess } from '../boundary/index.ts';
+import { drawnBy, guessBoundaries, type Drawn, type Guess } from '../boundary/index.ts';
 import { withCopy, type Copy } from '../copy/index.ts';
 import { populate, type Population } from '../rows/index.ts';
+import { adopted } from './adopt.ts';
 import { standingAlike, type Stand } from './alike.ts';
 import { attackFunctions, routineLabel } from './attacks/functions.ts';
 import { attackLeftovers } from './attacks/leftovers.ts';
@@ -33,10 +34,10 @@ const MOST_ROLES = 8;
 export async function proveIsolation(options: IsolationOptions): Promise<Isolation> {
   const started = performance.now();
   const first = await onCopy(options, async (copy) => {
-    const { boundaries, said } = await linesOf(copy, options);
+    const { boundaries, said, undrawn } = await linesOf(copy, options);
     const [run = [], ...others] = runsOf(boundaries);
     const result = await attackCopy({ copy, boundaries: run, options });
-    return { boundaries, said, others, run: { boundaries: run, result } };
+    return { boundaries, said, undrawn, others, run: { boundaries: run, result } };
   });
   const others: Run[] = [];
   for (const boundaries of first.others) {
@@ -44,10 +45,11 @@ export async function proveIsolation(options: IsolationOptions): Promise<Isolati
     const result = await onCopy(options, async (copy) => attackCopy({ copy, boundaries, options, done }));
     others.push({ boundaries, result });
   }
-  const { boundaries, said, run } = first;
+  const { boundaries, said, undrawn, run } = first;
+  const why = undrawn === undefined ? {} : { undrawn };
   const result = merged(run, others);
   const told = [...result.told, ...goneOf(options.accepted ?? [], result.objects)];
-  return { ...result, told, boundaries, said, durationMs: Math.round(performance.now() - started) };
+  return { ...result, ...why, told, boundaries, said, durationMs: Math.round(performance.now() - started) };
 }
 
 /** Functions that are said to be meant and are not there. */
@@ -78,10 +80,34 @@ async function onCopy<T>(options: IsolationOptions, work: (copy: Copy) => Promis
   );
 }
 
-async function linesOf(copy: Copy, { boundaries, hints }: IsolationOptions): Promise<Guess> {
+async function linesOf(
+  copy: Copy,
+  { boundaries, hints = {} }: IsolationOptions,
+): Promise<Guess & Pick<Isolation, 'undrawn'>> {
   if (boundaries !== undefined && boundaries.length > 0) return { boundaries, said: [] };
-  return guessBoundaries(copy.query, hints);
+  const guess = await guessBoundaries(copy.query, hints);
+  const drawn = await drawnBy(copy.query);
+  const told = hints.column !== undefined || hints.setting !== undefined;
+  if (told || drawn === 'setting' || guess.boundaries.length === 0) return guess;
+  return { boundaries: [], said: UNDRAWN[drawn].said, undrawn: UNDRAWN[drawn].line };
 }
+
+const UNDRAWN: Readonly<Record<Exclude<Drawn, 'setting'>, { line: string; said: readonly string[] }>> = {
+  nothing: {
+    line: 'nothing in the database keeps owners apart: no table is under row security',
+    said: [
+      'No table is under row security, and no view or function compares a column with a session setting.',
+      'Whatever role the application logs in as reads and writes the rows of every owner it holds rights on; only the WHERE of each statement keeps them apart. There is no line to attack.',
+      'Traps found (HT101) names the tables. --column and --setting attack it all the same.',
+    ],
+  },
+  login: {
+    line: 'policies ask who logged in, and each owner has a role of its own: that is not attacked',
+    said: [
+      'Policies compare with current_user or session_user and with no session setting: each owner has a role of its own. The copy has the roles, but not the rows that say which role is whose.',
+    ],
+  },
+};
 
 /** A copy, and what is known of it. */
 export interface CopyAttack {
@@ -118,8 +144,9 @@ async function attackCopy({ copy, boundaries, options, done = 0 }: CopyAttack): 
     const targets = await readTargets(copy.query);
     const accepted = (options.accepted ?? []).filter(({ code }) => code === 'isolation');
     const rows = await reread(copy, { population, targets });
+    const all = adopted({ population: rows, targets, boundaries });
     await withStage(
-      { copy, boundaries, population: rows, board, checkpoint, roles, targets, accepted },
+      { copy, boundaries, population: all, board, checkpoint, roles, targets, accepted },
       attackAll,
     );
   }

@@ -65,6 +65,8 @@ export interface Isolation {
   readonly boundaries: readonly Boundary[];
   /** How boundaries and roles were guessed; empty where they were given. */
   readonly said: readonly string[];
+  /** Why there is no line that could be attacked, where its lack was seen. */
+  readonly undrawn?: string;
   readonly roles: readonly string[];
   /** The matrix's columns. */
   readonly attacks: readonly string[];

@@ -5,7 +5,7 @@ import { spokenName } from '../boundary/index.ts';
 import type { Cell, Crossing, Isolation, Outcome, Told } from './result.ts';
 
 /** What one run came to. */
-export type RunResult = Omit<Isolation, 'boundaries' | 'said' | 'durationMs'>;
+export type RunResult = Omit<Isolation, 'boundaries' | 'said' | 'undrawn' | 'durationMs'>;
 
 /** The lines that were attacked in one run, and what that came to. */
 export interface Run {

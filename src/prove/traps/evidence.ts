@@ -72,6 +72,7 @@ function sectionsOf(traps: Traps): readonly Section[] {
           finding.effect,
           finding.accepted === undefined ? finding.advice : `meant: ${finding.accepted}`,
         ],
+        alike: { kind: `${finding.code} ${finding.severity}`, name: finding.subject },
         // What is only worth knowing is neither good nor bad.
         ...(finding.severity === 'info' ? {} : { verdict: 'broken' as const }),
       })),

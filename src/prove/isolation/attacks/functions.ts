@@ -1,11 +1,12 @@
 // Attacks through functions: called with one's own and another owner's values, and with objects planted in their path.
+import type { RelationName } from '../../../define/model.ts';
 import { ident, literal, qualified } from '../../../sql.ts';
 import { calls } from '../../boundary/comparisons.ts';
 import { valueIn } from '../../boundary/index.ts';
 import type { World } from '../../rows/index.ts';
 import { opening, type Seen } from '../attacker.ts';
 import { changesToOthers } from '../inspector.ts';
-import type { Routine } from '../objects.ts';
+import type { Column, Routine } from '../objects.ts';
 import { answersByRow } from './answers.ts';
 import { attempt, settingNames, settingsOf, stateOf, type Crew, type Stage } from '../stage.ts';
 
@@ -215,13 +216,16 @@ const MOST_TRIES = 4;
 
 /**
  * Values of an owner for a function's parameters: the owner's own setting for one named like an owner column, the column
- * of the same name without prefix, a key of the table that the name speaks of, else any value of that type.
+ * of the same name without prefix, a key of the table that the name speaks of, a column that the body compares the
+ * parameter with, else any value of that type.
  */
 export function argumentsFrom(
   stage: Stage,
   { routine, world }: { routine: Routine; world: World },
 ): readonly (readonly (string | null)[])[] {
-  const lists = routine.arguments.map(({ name, type }) => valuesFor(stage, { name, type, world }));
+  const lists = routine.arguments.map(({ name, type }, at) =>
+    valuesFor(stage, { name, type, world, compared: comparedWith(routine, { name, at }) }),
+  );
   if (lists.length === 0) return [[]];
   const longest = Math.min(MOST_TRIES, Math.max(...lists.map((list) => list.length), 1));
   return Array.from({ length: longest }, (_, at) =>
@@ -229,9 +233,31 @@ export function argumentsFrom(
   );
 }
 
+/** Columns, by their bare names, that stand beside the parameter in a comparison of the body. */
+function comparedWith(
+  { body, name: routine }: Routine,
+  { name, at }: { name: string; at: number },
+): ReadonlySet<string> {
+  const names = [
+    `\\$${at + 1}`,
+    ...(/^\w+$/.test(name) ? [`(?:${routine.replaceAll(/\W/g, '.')}\\.)?${name}`] : []),
+  ];
+  const parameter = `(?:${names.join('|')})(?![\\w.])`;
+  const beside = new RegExp(
+    `(\\w+)"?\\)?(?:::\\w+)?\\s*(?:=|~~|LIKE)\\s*\\(?${parameter}|(?<![\\w.])${parameter}(?:::\\w+)?\\s*=\\s*(?:\\w+\\.)?"?(\\w+)`,
+    'gi',
+  );
+  return new Set([...body.matchAll(beside)].map((match) => (match[1] ?? match[2] ?? '').toLowerCase()));
+}
+
 function valuesFor(
   stage: Stage,
-  { name, type, world }: { name: string; type: string; world: World },
+  {
+    name,
+    type,
+    world,
+    compared,
+  }: { name: string; type: string; world: World; compared: ReadonlySet<string> },
 ): readonly (string | null)[] {
   const bare = name.replace(/^(p|in|arg|v|_)_?/i, '').toLowerCase() || name.toLowerCase();
   const owners = stage.boundaries.flatMap((one) =>
@@ -245,10 +271,11 @@ function valuesFor(
     const row = stage.witness.rowsOf(target, world)[0];
     for (const column of row === undefined ? [] : target.columns) {
       const value = row?.values[column.name];
-      if (value == null || !fits(column.type, type)) continue;
+      if (value == null || !fits(column.type, type) || isBearer(target, column)) continue;
       const singular = target.name.replace(/s$/, '');
       const weight =
         (column.name === name || column.name === bare ? 4 : 0) +
+        (compared.has(column.name) ? 3 : 0) +
         (target.primaryKey.includes(column.name) && [`${singular}_id`, singular].includes(bare) ? 5 : 0) +
         (target.primaryKey.includes(column.name) ? 1 : 0);
       found.push({ value, weight });
@@ -258,6 +285,13 @@ function valuesFor(
   const all = [...owners.filter((value) => value !== null), ...found.map(({ value }) => value)];
   if (all.length > 0) return [...new Set(all)].slice(0, MOST_TRIES);
   return [DEFAULTS.get(type) ?? null];
+}
+
+const BEARER = /[._](token|secret|otp|nonce)(_|$)|(invit|verif|reset|recover)\w*[._]code$/i;
+
+/** A text that a function of the server makes, or that is called a secret: who knows it is meant to be let in. */
+function isBearer(table: RelationName, { name, type, selfMade }: Column): boolean {
+  return plain(type) === 'text' && (selfMade || BEARER.test(`${table.name}.${name}`));
 }
 
 const DEFAULTS: ReadonlyMap<string, string> = new Map([
