@@ -57,6 +57,9 @@ const SCHEMAS: Readonly<Record<string, string>> = {
     sum int GENERATED ALWAYS AS (qty * price) STORED CHECK (sum BETWEEN 10 AND 1000))`,
   'exclusion of what overlaps': `CREATE TABLE t (${OWNED}, during tstzrange NOT NULL, EXCLUDE USING gist (during WITH &&));
     CREATE TABLE u (${OWNED}, n int4range NOT NULL CHECK (NOT isempty(n)), EXCLUDE USING gist (n WITH &&) WHERE (lower(n) > 0))`,
+  'JSON with the keys that are asked for': `CREATE TABLE t (${OWNED}, a jsonb NOT NULL CHECK (jsonb_typeof(a) = 'object' AND a ? 'v'),
+    b jsonb NOT NULL CHECK (b ?& ARRAY['x', 'y'] AND jsonb_typeof(b -> 'y') = 'number'), c jsonb NOT NULL CHECK (c ->> 'kind' IN ('note', 'mail') AND c ? 'to'),
+    d json NOT NULL CHECK (d ->> 'it''s' <> ''))`,
   'JSON of a certain form': `CREATE TABLE t (${OWNED}, a jsonb NOT NULL CHECK (jsonb_typeof(a) = 'array'), b jsonb NOT NULL CHECK (jsonb_typeof(b) = 'object'),
     c jsonb NOT NULL DEFAULT '{"v": 1}' CHECK ((c ->> 'v')::int = 1), d text[] NOT NULL CHECK (cardinality(d) > 0), e text[] NOT NULL CHECK (e <@ ARRAY['x', 'y']))`,
   'triggers that fill in, and that refuse all but one state': `CREATE TABLE t (id serial PRIMARY KEY, ${OWNED}, state text NOT NULL CHECK (state IN ('running', 'new', 'gone')), stamped text NOT NULL);

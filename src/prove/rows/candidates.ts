@@ -2,6 +2,7 @@
 // what the rules that mention it compare it with.
 import type { Column, Rule, Type } from './catalogue.ts';
 import { likesIn, numbersIn, patternsIn, textsIn } from './expression.ts';
+import { objectsFor } from './json-keys.ts';
 import { textFor } from './pattern.ts';
 import { hashOf, uuidOf } from './random.ts';
 import { valuesOf, type Place } from './values.ts';
@@ -128,6 +129,7 @@ function suggestedBy(
       textsIn(whole).filter((text) => readable(text, type)),
       given,
     );
+  if (/^jsonb?$/.test(type.name)) return objectsFor(whole, `${at.marker}-${at.row + 1}`);
   if (!TEXTS.has(type.name)) return textsIn(whole).filter((text) => readable(text, type));
   const texts = textsIn(whole);
   const turned =
