@@ -221,14 +221,22 @@ function grid(table: Cells): readonly string[] {
 /** A table too wide for a terminal: what is short on one line a row, what is long below it with its heading. */
 function blocks(table: Cells, besides: readonly (readonly string[])[]): readonly string[] {
   const short = table.heads.map((_, at) => widest(table, at) <= SHORT);
-  const firsts = columns(table.rows.map((row) => row.filter((_, at) => short[at])));
-  return table.rows.flatMap((row, at) => [
-    firsts[at] ?? '',
-    ...row.flatMap((text, column) =>
-      short[column] === true || text === '' ? [] : wrapped(`${table.heads[column] ?? ''}: ${text}`),
-    ),
-    ...(besides[at] ?? []),
-  ]);
+  const only = <T>(cells: readonly T[]): T[] => cells.filter((_, at) => short[at]);
+  const right = only(table.right);
+  // A word says by itself what it is; a figure does not.
+  const figures = right.includes(true);
+  const heads = only(table.heads).map((head) => (figures ? head : ''));
+  const [head = '', ...firsts] = grid({ heads, rows: table.rows.map(only), right });
+  return [
+    ...(figures ? [head] : []),
+    ...table.rows.flatMap((row, at) => [
+      firsts[at] ?? '',
+      ...row.flatMap((text, column) =>
+        short[column] === true || text === '' ? [] : wrapped(`${table.heads[column] ?? ''}: ${text}`),
+      ),
+      ...(besides[at] ?? []),
+    ]),
+  ];
 }
 
 function wrapped(text: string): readonly string[] {

@@ -113,7 +113,8 @@ test('a table that fits is a table, numbers to the right; one that does not is r
   ]);
   expect(wide).toBe(`
   Wide
-    look-up  1
+    budget   p95 (ms)
+    look-up         1
         note: ${'word '.repeat(21).trim()}
           ${'word '.repeat(19).trim()}
 `);

@@ -94,6 +94,7 @@ function sections(removed: Removed): readonly Section[] {
           ? `Figures were brought up to date, and rows left for the archives of ${lived.archived.join(', ')} (as of ${lived.now.toISOString().slice(0, 10)}); then everything was analysed.`
           : 'Figures were brought up to date, and everything was analysed; nothing was archived.',
         'After each erasure every table, partition, materialised view and archive of every schema, the ledger, statistics, large objects and files were searched for what stood in rows of the subject alone, and every other row was compared.',
+        'In the tables: rows of the subject that are gone, changed, kept; cells that held something of it before; cells in which something was found after; rows of others that changed.',
       ],
     },
     ...nobody.map(({ name, why }): Section => ({ kind: 'text', title: `No ${name}`, lines: [why] })),
@@ -140,11 +141,11 @@ function shown(trial: Trial): readonly Change[] {
 
 function relationsTable(trial: Trial): Section {
   const { name, round, before, after } = trial;
-  const heads = ['relation', 'the definition says', 'deleted', 'changed', 'kept'];
+  const heads = ['relation', 'the definition says', 'gone', 'changed', 'kept'];
   return {
     kind: 'table',
     title: `A ${name}, ${ROUNDS[round]}`,
-    columns: [...heads, 'cells before', 'found after', 'others changed'].map((head) => ({ name: head })),
+    columns: [...heads, 'cells', 'found', 'others'].map((head) => ({ name: head })),
     rows: shown(trial).map((one) => ({
       cells: [
         one.place,
