@@ -56,6 +56,12 @@ async function api(db: TestDatabase, beside = ''): Promise<Api> {
     CREATE TRIGGER signed BEFORE INSERT OR UPDATE ON api.invitations FOR EACH ROW EXECUTE FUNCTION api.signed();
     CREATE FUNCTION api.invited_to(shown text) RETURNS text STABLE SECURITY DEFINER SET search_path = pg_catalog LANGUAGE sql AS
       $$ SELECT t.name FROM api.invitations i JOIN api.teams t ON t.id = i.team_id WHERE i.token = shown $$;
+    CREATE TABLE api.profiles (id uuid PRIMARY KEY REFERENCES api.people, handle text NOT NULL UNIQUE);
+    CREATE VIEW api.handles WITH (security_invoker = true) AS SELECT p.id, p.handle FROM api.profiles p;
+    ALTER TABLE api.profiles ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY everybody ON api.profiles FOR SELECT USING (true);
+    CREATE POLICY own ON api.profiles FOR UPDATE TO "${user}" USING (id = api.uid());
+    CREATE POLICY new ON api.profiles FOR INSERT TO "${user}" WITH CHECK (id = api.uid());
     ALTER TABLE api.people ENABLE ROW LEVEL SECURITY; ALTER TABLE api.teams ENABLE ROW LEVEL SECURITY;
     ALTER TABLE api.members ENABLE ROW LEVEL SECURITY; ALTER TABLE api.invitations ENABLE ROW LEVEL SECURITY;
     ALTER TABLE api.private_keys ENABLE ROW LEVEL SECURITY;
@@ -86,6 +92,17 @@ test('tokens, members, a gateway and a trigger that signs are no holes', async (
     what: `it becomes the role each request asks for, and one of these is ${service}, to which no policy applies: what decides between them stands outside the database.`,
     fix: `Guard the key that signs the tokens as you guard the data; or let what needs ${service} log in by itself, and REVOKE ${service} FROM ${gateway}.`,
   });
+  // Public by a policy that somebody wrote for reading; a change of such a row is no reading.
+  expect(outcome(found, 'api.profiles', 'read')).toBe('told');
+  expect(outcome(found, 'api.profiles', 'existence')).toBe('told');
+  expect(outcome(found, 'api.handles', 'read')).toBe('told');
+  expect(outcome(found, 'api.profiles', 'update')).toBe('held');
+  expect(found.told).toContainEqual({
+    subject: 'api.profiles',
+    severity: 'warning',
+    what: 'policy everybody is FOR SELECT USING (true), and no other policy is asked for reading: whoever may SELECT reads the rows of every owner.',
+    fix: 'Nothing, where these rows are meant to be public; else compare the owner column in that policy.',
+  });
   // A revoke would shut out whatever works as that role: no plan may hold it.
   const [trap, ...others] = await trapsOf(one, 'HT309');
   expect(others).toEqual([]);
@@ -97,11 +114,15 @@ test('the same without what made each of them right is broken', async ({ db }) =
   const { db: one, gateway, service } = await api(db);
   await one.query(`
     ALTER TABLE api.invitations DISABLE TRIGGER signed; ALTER TABLE api.invitations ALTER token DROP DEFAULT;
-    GRANT USAGE ON SCHEMA api TO "${gateway}"; GRANT SELECT ON api.teams TO "${gateway}"`);
+    GRANT USAGE ON SCHEMA api TO "${gateway}"; GRANT SELECT ON api.teams TO "${gateway}";
+    CREATE POLICY debug ON api.teams FOR SELECT USING (true); ALTER POLICY own ON api.profiles USING (true)`);
   const found = crossed(await attack(one));
   expect(found).toContain('api.invitations: foreign key');
   expect(found).toContain('api.invitations: existence');
   expect(found).toContain('api.teams: SET ROLE');
+  expect(found).toContain('api.teams: read');
+  expect(found).toContain('api.profiles: update');
+  expect(found).not.toContain('api.profiles: read');
   expect(await trapsOf(one, 'HT309')).toMatchObject([
     { severity: 'error', mend: [`REVOKE "${service}" FROM "${gateway}"`] },
   ]);

@@ -40,6 +40,8 @@ export interface Target extends RelationName {
   readonly triggers: number;
   /** Rules on it but a view's own. */
   readonly rules: number;
+  /** The policy that lets everybody read, where reading asks no other; null: there is none. */
+  readonly publicBy: string | null;
 }
 
 /** A unique or exclusion constraint, or a unique index. */
@@ -131,6 +133,10 @@ const TARGETS_SQL = `
     coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object('name', t.tgname, 'mode', t.tgenabled))
      FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('A', 'R')), '[]') AS stubborn,
     (SELECT count(*)::pg_catalog.int4 FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) AS triggers,
+    CASE WHEN c.relrowsecurity THEN (SELECT pg_catalog.min(p.polname::pg_catalog.text) FROM pg_catalog.pg_policy p
+      WHERE p.polrelid = c.oid AND p.polcmd IN ('r', '*')
+      HAVING pg_catalog.bool_and(p.polpermissive AND p.polcmd = 'r' AND pg_catalog.pg_get_expr(p.polqual, p.polrelid) = 'true'))
+    END AS "publicBy",
     (SELECT count(*)::pg_catalog.int4 FROM pg_catalog.pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_type <> '1') AS rules
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_catalog.pg_class rc ON c.relispartition AND rc.oid = pg_catalog.pg_partition_root(c.oid)

@@ -9,6 +9,7 @@ import type { Population, Row, World } from '../rows/index.ts';
 import { Attacker, script, type Follow, type Logged, type Seen, type Settings } from './attacker.ts';
 import type { Attack, Board } from './board.ts';
 import { readRights, readRoutines, type Rights, type Routine, type Target } from './objects.ts';
+import { toldAsPublic } from './public-rows.ts';
 import { Witness, type Base } from './witness.ts';
 
 /** Everything an attack needs. */
@@ -170,7 +171,7 @@ export async function attempt(stage: Stage, one: Try): Promise<Seen> {
     stage.board.saw = true;
   if (stage.board.knows(one.object, one.attack, one.crew.role)) return seen;
   const said = await one.judge(seen);
-  if (said !== undefined) {
+  if (said !== undefined && !toldAsPublic(stage, one)) {
     stage.board.cross({
       object: one.object,
       attack: one.attack,

@@ -6,6 +6,7 @@ import type { World } from '../../rows/index.ts';
 import { opening, type Seen, type Settings } from '../attacker.ts';
 import type { Attack } from '../board.ts';
 import type { Target } from '../objects.ts';
+import { toldAsPublic } from '../public-rows.ts';
 import {
   attempt,
   basesOf,
@@ -276,7 +277,8 @@ async function nextRequest(
   await crew.session.run(lines.join('; '));
   const seen = await crew.session.run(by.select);
   const said = seenThrough(stage, target, { seen, viewer: undefined });
-  if (said === undefined) return;
+  const tried = { object, attack: 'next request', statements: [by.select] } as const;
+  if (said === undefined || toldAsPublic(stage, tried)) return;
   stage.board.cross({
     object,
     attack: 'next request',
