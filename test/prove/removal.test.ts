@@ -2,12 +2,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { foreignKey, integer, pgSchema, primaryKey, text } from 'drizzle-orm/pg-core';
+import { bigint, foreignKey, integer, jsonb, pgSchema, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import { expect } from 'vitest';
 import { main } from '../../src/cli/main.ts';
 import { database, type Definition, statement } from '../../src/define/index.ts';
 import { proveRemoval, removalEvidence, type Removed } from '../../src/prove/index.ts';
-import { erasure, type ErasedTable, type ErasureOptions } from '../../src/traits/index.ts';
+import { erasure, immutability, type ErasedTable, type ErasureOptions } from '../../src/traits/index.ts';
 import { test, type TestDatabase } from '../cluster/index.ts';
 import { houseOf, ownFolder } from '../traits/erasure-stand.ts';
 
@@ -189,6 +189,51 @@ test('rows that no copy of the subject can be made of are said not to be shown',
   expect(evidence.line).toBe(
     'table shop_none.orders had no row of a customer, so what becomes of it was not seen',
   );
+}, 60_000);
+
+test('people of one owner, found through other tables and kept by a pseudonym, are told apart', async ({
+  db,
+}) => {
+  const schema = pgSchema('shop_people');
+  const people = schema.table('people', {
+    id: uuid().primaryKey(),
+    email: text().notNull().unique(),
+    details: jsonb(),
+  });
+  const carts = schema.table('carts', {
+    id: bigint({ mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    person: uuid()
+      .notNull()
+      .references(() => people.id),
+  });
+  const goods = schema.table('goods', {
+    id: uuid().primaryKey(),
+    cart: bigint({ mode: 'number' })
+      .notNull()
+      .references(() => carts.id),
+    wish: text(),
+  });
+  const trail = schema.table('trail', { id: uuid().primaryKey(), actor: uuid(), what: text() });
+  const kept = { table: trail, by: 'actor', keep: 'its actor is a pseudonym' };
+  const definition = database('shop_people', {
+    tables: { schema, people, carts, goods, trail },
+    traits: [
+      immutability(trail, { kind: 'append-only' }),
+      erasure({
+        subjects: { person: { table: people, tables: [{ table: carts }, { table: goods }, kept] } },
+      }),
+    ],
+  });
+  const removed = await proved(db, definition);
+  expect(removed.trials.flatMap((trial) => trial.faults)).toEqual([]);
+  const [trial] = removed.trials;
+  expect(trial?.changes.map((one) => [one.place, one.deleted, one.kept])).toEqual([
+    ['table shop_people.carts', 2, 0],
+    ['table shop_people.goods', 2, 0],
+    ['table shop_people.people', 1, 0],
+    ['table shop_people.trail', 0, 2],
+  ]);
+  expect(removalEvidence(removed).verdict).toBe('held');
 }, 60_000);
 
 test('the command proves it, records it and exits with 3 where it is broken', async ({ db: file }) => {

@@ -145,7 +145,7 @@ test('a cache that fails keeps the erasure open; the job asks it again, though n
 
 test(
   'killed at any statement from the first cache on: each is asked at least once',
-  { timeout: 120_000 },
+  { timeout: 900_000 },
   async ({ db }) => {
     const all = Number(process.env['HOLDFAST_KILLS'] ?? 3) > 3;
     const [search, pages] = [cacheOf(), cacheOf()];

@@ -29,6 +29,8 @@ export interface Wanted {
   readonly sounds: (column: string) => boolean;
   /** Rows that were made already: a row that refers to what one of them is like refers to that one. */
   readonly parents: readonly Added[];
+  /** The owner's rows of the table, values as text. */
+  readonly own: readonly Readonly<Record<string, string | null>>[];
   readonly most: number;
 }
 
@@ -50,30 +52,28 @@ export async function addLike(
 
 /** Rows of the owner, those that carry more keys first; of a table that is nobody's, any row. */
 async function templatesOf({ query }: Ground, wanted: Wanted): Promise<readonly Values[]> {
-  const { relation, rule, subject, marker, parents } = wanted;
-  const row = 'pg_catalog.to_jsonb(t)';
-  const some = async (where: string, values: readonly unknown[]): Promise<readonly Values[]> =>
-    (
-      await query<{ row: Values }>(
-        `SELECT ${row} AS row FROM ${qualified(relation)} AS t WHERE ${where} ORDER BY t.tableoid, t.ctid`,
-        values,
-      )
-    ).map((one) => one.row);
-  if (subject === undefined) return some('true', []);
+  const { relation, rule, subject, marker, own, parents } = wanted;
+  const primary = relation.columns.filter((one) => one.primary).map((one) => one.name);
+  const key = `ARRAY[${primary.map((name) => `t.${ident(name)}::pg_catalog.text`).join(', ')}]::pg_catalog.text[]`;
+  const all = await query<{ row: Values; key: readonly (string | null)[] }>(
+    `SELECT pg_catalog.to_jsonb(t) AS row, ${key} AS key FROM ${qualified(relation)} AS t ORDER BY t.tableoid, t.ctid`,
+  );
+  if (subject === undefined) return all.map((one) => one.row);
   const { through } = rule;
   if (through !== undefined) {
     const above = parents.filter((one) => label(one.of) === label(through.of));
-    const all = await some('true', []);
-    return all.filter((one) =>
-      above.some(({ like }) => through.columns.every(({ own, other }) => same(one[own], like[other]))),
-    );
+    const refers = (row: Values): boolean =>
+      above.some(({ like }) => through.columns.every((pair) => same(row[pair.own], like[pair.other])));
+    return all.map((one) => one.row).filter(refers);
   }
-  const theirs =
-    rule.within === undefined
-      ? await some(`pg_catalog.strpos(t::pg_catalog.text, $1) > 0`, [marker])
-      : await some(`t.${ident(rule.within)}::pg_catalog.text = $1`, [subject.within]);
+  const keys = new Set(own.map((values) => JSON.stringify(primary.map((name) => values[name] ?? null))));
+  const isOwn = (one: (typeof all)[number]): boolean =>
+    primary.length > 0 ? keys.has(JSON.stringify(one.key)) : JSON.stringify(one.row).includes(marker);
   const carried = (one: Values): number => rule.by.filter((column) => one[column] != null).length;
-  return theirs.toSorted((a, b) => carried(b) - carried(a));
+  return all
+    .filter(isOwn)
+    .map((one) => one.row)
+    .toSorted((a, b) => carried(b) - carried(a));
 }
 
 function same(one: unknown, other: unknown): boolean {

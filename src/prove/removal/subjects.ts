@@ -33,7 +33,9 @@ export async function subjectIn(ground: Ground, removal: Removal, world: World):
   const like = exampleOf(removal, world);
   if (like === undefined)
     return { removal, why: `no row that carries the key of a ${removal.name} could be made` };
-  const whole = world.names.includes(like.key);
+  // Of an owner with rows that stay, what stays cannot be told from what is to go: there is one word for all of it.
+  const goes = removal.tables.every((rule) => rule.fate === 'deleted' || rule.derived);
+  const whole = goes && world.names.includes(like.key);
   if (!whole) return somebody(ground, { removal, world, like });
   const needles = [world.marker, like.key].filter((text) => text.length >= SHORTEST && !isNumber(text));
   return { ...like, removal, named: removal.named(like), needles: [...new Set(needles)], notes: [] };
@@ -84,6 +86,7 @@ async function somebody(ground: Ground, { removal, world, like }: Somebody): Pro
       marker: world.marker,
       sounds: (column) => removal.sounds(rule.of, column),
       parents: added,
+      own: world.rows.filter((row) => label(row.of) === label(rule.of)).map((row) => row.values),
       most: removal.root !== undefined && label(removal.root.of) === label(rule.of) ? 1 : MOST_ROWS,
     });
     added.push(...made.rows);
@@ -132,6 +135,7 @@ async function soundsElsewhere(
       marker,
       sounds: (column) => removal.sounds(relation, column),
       parents: [],
+      own: [],
       most: 1,
     });
     if (made.rows.length === 0) notes.push(`no row in ${label(relation)}: ${made.why}`);
