@@ -232,3 +232,17 @@ test('a group that a login becomes by SET ROLE is an application role; one that 
   await one.query(`DROP ROLE "${login}"; CREATE ROLE "${login}" LOGIN IN ROLE "${member}"`);
   expect((await applicationRoles(queryOf(one))).map(({ name }) => name)).toEqual([login]);
 });
+
+test('a login with a group past row security beside the one it works as is taken by that one', async ({
+  db,
+}) => {
+  const one = await db.another();
+  const login = db.role('login');
+  // By name and by age the group past row security comes first.
+  const [bypass, app] = [db.role('a_service'), db.role('b_app')];
+  await one.query(`
+    CREATE ROLE "${bypass}" BYPASSRLS; CREATE ROLE "${app}"; CREATE ROLE "${login}" LOGIN;
+    GRANT "${bypass}" TO "${login}"; GRANT "${app}" TO "${login}";
+    CREATE TABLE t (id int); GRANT SELECT ON t TO "${bypass}", "${app}"`);
+  expect((await applicationRoles(queryOf(one))).map(({ name }) => name)).toEqual([login]);
+});

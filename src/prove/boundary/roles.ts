@@ -98,8 +98,8 @@ export async function applicationRoles(query: CatalogueQuery): Promise<readonly 
   for (const role of all) {
     const own = reason(role);
     if (own !== undefined && role.login) take(role, own);
-    const group = groupsOf(role, byOid).find((one) => reason(one) !== undefined);
-    if (own === undefined && group !== undefined && role.login && role.owned === 0 && !past(group)) {
+    const group = groupsOf(role, byOid).find((one) => reason(one) !== undefined && !past(one));
+    if (own === undefined && group !== undefined && role.login && role.owned === 0) {
       take(role, `it logs in and is a member of ${group.name}, to which ${reason(group) ?? ''}`);
     }
   }
