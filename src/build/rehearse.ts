@@ -11,6 +11,7 @@ import { createPartitionSql, dropPartitions, partitionsOf, type Partition } from
 import { compareTexts, type DumpReader, type DumpText } from './pg-dump.ts';
 import type { Step } from './step.ts';
 import { numbered, type StepDraft } from './steps.ts';
+import { lacksAttribute } from './unmanaged.ts';
 
 /** What a rehearsal needs. */
 export interface Rehearsal {
@@ -204,6 +205,14 @@ function notReached(differences: readonly Difference[]): HoldfastError {
     (one) => one.left === undefined && LEFT_ALONE.some((kind) => one.object.startsWith(kind)),
   );
   const told = tell(differences, FORWARD);
+  if (differences.every(lacksAttribute)) {
+    return new HoldfastError({
+      code: 'HF_NOT_MANAGED',
+      subject: differences[0]?.object ?? 'an object',
+      what: `the definition has what Holdfast cannot plan: ${told}.`,
+      fix: 'Leave it out of the definition and set it by hand on the server, where plans leave it alone.',
+    });
+  }
   if (lacking.length === 0) return unequal('the forward run', told);
   const [first] = lacking;
   return new HoldfastError({

@@ -131,3 +131,20 @@ test('stopping it drops what it made and changes nothing', async ({ db }) => {
   );
   expect(mine).toEqual([]);
 });
+
+test('an attribute that no plan sets is named, and left alone where only the server has it', async ({
+  db: file,
+}) => {
+  const db = await file.another();
+  const tuned = wanted(['CREATE TABLE t (a int, b text)', 'ALTER TABLE t ALTER b SET STATISTICS 500']);
+  const named = {
+    code: 'HF_NOT_MANAGED',
+    subject: 'table public.t',
+    what: expect.stringContaining('table public.t, column b: "text"'),
+  };
+  expect(await refusal(db, tuned)).toMatchObject(named);
+  await db.query('CREATE TABLE t (a int, b text)');
+  expect(await refusal(db, tuned)).toMatchObject(named);
+  await db.query('ALTER TABLE t ALTER b SET STATISTICS 500; ALTER TABLE t ALTER b SET STORAGE EXTERNAL');
+  expect((await planLowered(tuned, db.url, OPTIONS)).steps).toEqual([]);
+});
