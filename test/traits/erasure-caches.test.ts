@@ -2,7 +2,6 @@
 // these; a cache that fails keeps the erasure open, and no kill in between loses it.
 import { Client } from 'pg';
 import { expect, onTestFinished } from 'vitest';
-import { ERASED_CHANNEL } from '../../src/define/index.ts';
 import type { Forget, ForgottenSubject } from '../../src/define/index.ts';
 import { runJob } from '../../src/keep/index.ts';
 import { onErased } from '../../src/use/index.ts';
@@ -59,7 +58,9 @@ async function ledgerOf({ db }: Standing): Promise<string> {
   return row?.all ?? '';
 }
 
-test('each cache is asked once the rows are gone, and its answer is in the report', async ({ db }) => {
+test('processes are told and caches asked once the rows are gone, and their answers are in the report', async ({
+  db,
+}) => {
   const [search, pages] = [cacheOf('acmeco/2'), cacheOf()];
   const house = await openHouse(db, 'house_caches', {
     people: 2,
@@ -89,6 +90,37 @@ test('each cache is asked once the rows are gone, and its answer is in the repor
   ]);
   // The key was needed for the caches alone, and is nowhere any more.
   expect(await ledgerOf(house)).not.toContain('acmeco');
+  // A process that remembers a row is told, and gives it out no more; again after it could not hear.
+  const remembered = new Map<string, string>();
+  const news: ErasedNews[] = [];
+  const ear = await onErased(
+    house.db.url,
+    (one) => {
+      news.push(one);
+      remembered.clear();
+    },
+    { retryMs: 10 },
+  );
+  onTestFinished(() => ear.close());
+  const mail = async (): Promise<string | undefined> => {
+    const known = remembered.get('acmeco/1');
+    if (known !== undefined) return known;
+    const [row] = await db.query<{ email: string }>(
+      `SELECT email FROM house_caches.users WHERE tenant_id = 'acmeco' AND id = 1`,
+    );
+    if (row !== undefined) remembered.set('acmeco/1', row.email);
+    return row?.email;
+  };
+  expect(await mail()).toContain('@example.org');
+  await erase(house, 'person:acmeco/1');
+  await expect.poll(() => news.length, { timeout: 5_000, interval: 10 }).toBe(1);
+  expect(news).toEqual([{ why: 'erased', definition: 'house_caches', subject: 'person' }]);
+  expect(await mail()).toBeUndefined();
+  await db.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast listening' AND datname = current_database()`,
+  );
+  await expect.poll(() => news.length, { timeout: 5_000, interval: 10 }).toBe(3);
+  expect(news.slice(1)).toEqual([{ why: 'missed' }, { why: 'missed' }]);
 });
 
 test('a cache that fails keeps the erasure open; the job asks it again, though no row has the key any more', async ({
@@ -181,42 +213,3 @@ test(
     }
   },
 );
-
-test('a process that listens is told once the rows are gone, and again after it could not hear', async ({
-  db,
-}) => {
-  const house = await openHouse(await db.another(), 'house_ear', { people: 2 });
-  const remembered = new Map<string, string>();
-  const news: ErasedNews[] = [];
-  const ear = await onErased(
-    house.db.url,
-    (one) => {
-      news.push(one);
-      remembered.clear();
-    },
-    { retryMs: 10 },
-  );
-  onTestFinished(() => ear.close());
-  const mail = async (): Promise<string | undefined> => {
-    const known = remembered.get('acmeco/2');
-    if (known !== undefined) return known;
-    const [row] = await house.db.query<{ email: string }>(
-      `SELECT email FROM house_ear.users WHERE tenant_id = 'acmeco' AND id = 2`,
-    );
-    if (row !== undefined) remembered.set('acmeco/2', row.email);
-    return row?.email;
-  };
-  expect(await mail()).toContain('@example.org');
-  await erase(house, 'person:acmeco/2');
-  await expect.poll(() => news.length, { timeout: 5_000, interval: 10 }).toBe(1);
-  expect(news).toEqual([{ why: 'erased', definition: 'house_ear', subject: 'person' }]);
-  expect(await mail()).toBeUndefined();
-  // What is said while the connection is gone is not heard: it forgets when it goes and when it is back.
-  await house.db.query(
-    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast listening' AND datname = current_database()`,
-  );
-  await expect.poll(() => news.length, { timeout: 5_000, interval: 10 }).toBe(3);
-  expect(news.slice(1)).toEqual([{ why: 'missed' }, { why: 'missed' }]);
-  await house.db.query(`SELECT pg_notify('${ERASED_CHANNEL}', 'whatever')`);
-  await expect.poll(() => news.length, { timeout: 5_000, interval: 10 }).toBe(4);
-});
