@@ -192,14 +192,20 @@ async function refusal(fixing: Fixing, mends: readonly Finding[]): Promise<strin
   }
 }
 
+const INDEX = /^CREATE (?:UNIQUE )?INDEX\b/;
+
 async function tryPlan({ url, options, runtime }: Fixing, mends: readonly Finding[]): Promise<Tried> {
   const beside: Beside[] = [];
   const plan = await planAlteration(
     {
       alter: async (goal) => {
+        const indexes = new Set<string>();
         for (const finding of mends) {
-          const why = await mendOn(goal, finding);
+          // Two findings may ask for one index; made twice it would stand there twice, under two names.
+          const mend = finding.mend.filter((statement) => !indexes.has(statement));
+          const why = await mendOn(goal, { ...finding, mend });
           if (why !== undefined) beside.push({ finding, why });
+          else mend.filter((statement) => INDEX.test(statement)).forEach((one) => indexes.add(one));
         }
       },
       settle: async ({ query }) => {
