@@ -17,13 +17,19 @@ const notMember = (catalogue: string, oid: string): string => `NOT EXISTS (
     SELECT FROM pg_catalog.pg_depend m
     WHERE m.classid = 'pg_catalog.${catalogue}'::pg_catalog.regclass AND m.objid = ${oid} AND m.deptype = 'e')`;
 
+/** What each role holds, whoever gave it: from two, it may be given on when either says so. */
+const held = (
+  acl: string,
+): string => `(SELECT x.grantee, x.privilege_type, pg_catalog.bool_or(x.is_grantable) AS is_grantable
+      FROM pg_catalog.aclexplode(${acl}) x GROUP BY 1, 2)`;
+
 /** Grants as one text; the owner is a word, so that the same grants under another owner read the same. */
 const grants = (acl: string, kind: string, owner: string): string => `(
     SELECT pg_catalog.string_agg(entry, ', ' ORDER BY entry COLLATE "C") FROM (
       SELECT CASE WHEN e.grantee = 0 THEN 'public' WHEN e.grantee = ${owner} THEN '<owner>'
                   ELSE pg_catalog.pg_get_userbyid(e.grantee)::pg_catalog.text END || '='
              || pg_catalog.string_agg(DISTINCT e.privilege_type || CASE WHEN e.is_grantable THEN '*' ELSE '' END, ',') AS entry
-      FROM pg_catalog.aclexplode(COALESCE(${acl}, pg_catalog.acldefault('${kind}', ${owner}))) e
+      FROM ${held(`COALESCE(${acl}, pg_catalog.acldefault('${kind}', ${owner}))`)} e
       GROUP BY e.grantee) entries)`;
 
 /** Grants to others than the owner, NULL where there are none. */
@@ -31,7 +37,7 @@ const othersGrants = (acl: string, owner: string): string => `(
     SELECT pg_catalog.string_agg(entry, ', ' ORDER BY entry COLLATE "C") FROM (
       SELECT CASE WHEN e.grantee = 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(e.grantee)::pg_catalog.text END || '='
              || pg_catalog.string_agg(DISTINCT e.privilege_type || CASE WHEN e.is_grantable THEN '*' ELSE '' END, ',') AS entry
-      FROM pg_catalog.aclexplode(${acl}) e WHERE e.grantee <> ${owner} GROUP BY e.grantee) entries)`;
+      FROM ${held(acl)} e WHERE e.grantee <> ${owner} GROUP BY e.grantee) entries)`;
 
 const role = (oid: string): string => `pg_catalog.pg_get_userbyid(${oid})::pg_catalog.text`;
 

@@ -39,7 +39,8 @@ const RIGHTS_SQL = `
     UNION ALL
     SELECT concat_ws(' ', 'defaults of', d.defaclrole::regrole, d.defaclobjtype, 'in', n.nspname), '', d.defaclacl, false
     FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace) o
-  LEFT JOIN LATERAL aclexplode(o.acl) e ON NOT (o.follows AND e.grantee::regrole::text = o.owner)
+  LEFT JOIN LATERAL (SELECT x.grantee, x.privilege_type, bool_or(x.is_grantable) AS is_grantable
+                     FROM aclexplode(o.acl) x GROUP BY 1, 2) e ON NOT (o.follows AND e.grantee::regrole::text = o.owner)
   LEFT JOIN pg_roles g ON g.oid = e.grantee
   GROUP BY 1, 2, 3 ORDER BY 1, 3`;
 
