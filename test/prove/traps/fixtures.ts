@@ -29,6 +29,8 @@ export interface Fixture {
   readonly from?: number;
   /** Needs a database of its own: it changes what is not in a schema. */
   readonly alone?: true;
+  /** A question whose answer its mend leaves as it is. */
+  readonly keeps?: string;
   /** Findings that its mend brings about and that a person has to decide on, `{fx}` for the schema, with the reason. */
   readonly leaves?: readonly Left[];
   /** Statements that take back what stands outside the database (settings of roles), run at the end. */
@@ -237,6 +239,8 @@ async function judge(fixture: Fixture, at: Looked): Promise<void> {
     expect(finding.advice).not.toBe('');
     return;
   }
+  const keeps = fixture.keeps === undefined ? undefined : filled(fixture.keeps, schema, names);
+  const kept = keeps === undefined ? [] : await db.query(keeps);
   for (const one of fired) {
     expect(one.mend).not.toEqual([]);
     for (const statement of one.mend) {
@@ -245,6 +249,7 @@ async function judge(fixture: Fixture, at: Looked): Promise<void> {
       });
     }
   }
+  if (keeps !== undefined) expect(await db.query(keeps)).toEqual(kept);
   const { findings } = await findTraps({
     url: db.url,
     boundaries: at.boundaries,

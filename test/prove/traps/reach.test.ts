@@ -68,6 +68,20 @@ test(`${TABLES} tables take seconds`, { timeout: 120_000 }, async ({ db }) => {
   expect(traps.durationMs).toBeLessThan(MOST_MS * 4);
 });
 
+test('a function of half a megabyte takes seconds', async ({ db }) => {
+  const long = await db.another();
+  const step = `-- it's said\n PERFORM set_config('app.x', 'a''b', true); IF a > (SELECT count(*) FROM t WHERE x = '(') THEN EXECUTE format('SELECT %I', 'y'); END IF;\n`;
+  const body = `DECLARE a int; BEGIN ${step.repeat(4000)} END`;
+  expect(body.length).toBeGreaterThan(500_000);
+  await long.query(
+    `CREATE TABLE t (x text); CREATE FUNCTION long() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $f$${body}$f$`,
+  );
+  const traps = await findTraps({ url: long.url, now });
+  expect(traps.unseen).toEqual([]);
+  expect(worse(traps)).toContain('HT301 function public.long()');
+  expect(traps.durationMs).toBeLessThan(MOST_MS * 4);
+});
+
 test('whoever may read little is told what he did not see, and loses nothing else', async ({ db }) => {
   const few = await db.another();
   await few.query(MANY(10));

@@ -1,5 +1,6 @@
 // Bodies of functions as statements: what each stands in, and what is handed to EXECUTE.
 import { expect, test } from 'vitest';
+import { tokens } from '../../../src/prove/traps/facts/sql-text.ts';
 import { executedTexts, statementsOf } from '../../../src/prove/traps/facts/statements.ts';
 
 const BODY = `
@@ -71,4 +72,34 @@ test('a body of SQL is its statements', () => {
     `SELECT 'a;b'`,
     'SELECT 2',
   ]);
+});
+
+const PIECES =
+  "BEGIN END IF THEN ELSE CASE WHEN LOOP DECLARE EXCEPTION EXECUTE format ; ( ) ' \" $$ $a$ /* */ -- \n x << >> := E'\\' é $1 1.5".split(
+    ' ',
+  );
+
+/** The same numbers for the same seed: a linear congruential generator. */
+function numbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 1_103_515 + 12_345) % 2_147_483_648;
+    return state >> 8;
+  };
+}
+
+test('any text is split to its end, and its tokens are the text', () => {
+  const next = numbers(7);
+  for (let run = 0; run < 3000; run += 1) {
+    const text = Array.from({ length: next() % 40 }, () => PIECES[next() % PIECES.length] ?? '').join(
+      next() % 2 === 0 ? ' ' : '',
+    );
+    expect(
+      tokens(text)
+        .map((token) => token.text)
+        .join(''),
+    ).toBe(text);
+    expect(executedTexts(statementsOf(text, 'plpgsql'))).toBeInstanceOf(Array);
+    expect(statementsOf(text, 'sql')).toBeInstanceOf(Array);
+  }
 });

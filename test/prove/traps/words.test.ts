@@ -308,4 +308,34 @@ fixtures('words', [
     subject: 'view {fx}.v',
     severity: 'error',
   },
+  {
+    code: 'HT111',
+    name: 'a parent with a level',
+    fires: `CREATE TABLE projects (id int PRIMARY KEY, tenant_id text); CREATE TABLE members (project int REFERENCES projects, who text, level int);
+      ALTER TABLE projects ENABLE ROW LEVEL SECURITY; GRANT SELECT, UPDATE ON projects TO {app};
+      CREATE POLICY mine ON projects USING (id IN (SELECT m.project FROM members m WHERE m.who = current_setting('app.user', true)))`,
+    near: `CREATE TABLE floors (id int PRIMARY KEY, tenant_id text, level int); CREATE TABLE rooms (id int PRIMARY KEY, floor int REFERENCES floors);
+      ALTER TABLE rooms ENABLE ROW LEVEL SECURITY; GRANT SELECT, UPDATE ON rooms TO {app};
+      CREATE POLICY mine ON rooms USING (floor IN (SELECT f.id FROM floors f WHERE f.tenant_id = current_setting('app.tenant_id', true)))`,
+    subject: 'policy mine on {fx}.projects',
+    advised: true,
+  },
+  {
+    code: 'HT115',
+    name: 'audits that are work',
+    fires: `CREATE TABLE orgs (id int PRIMARY KEY); CREATE TABLE security_audit_trail (org int CONSTRAINT of_org REFERENCES orgs)`,
+    near: `CREATE TABLE orgs (id int PRIMARY KEY); CREATE TABLE audits (id int PRIMARY KEY, org int REFERENCES orgs);
+      CREATE TABLE audit_plans (org int REFERENCES orgs); CREATE TABLE audit_log_settings (org int REFERENCES orgs)`,
+    subject: 'foreign key of_org on {fx}.security_audit_trail',
+    severity: 'warning',
+  },
+  {
+    code: 'HT114',
+    name: 'a function of that name is there',
+    fires: `CREATE FUNCTION refuse_truncate() RETURNS trigger LANGUAGE plpgsql AS $f$BEGIN INSERT INTO {fx}.kept VALUES (1); RETURN NULL; END$f$; CREATE TABLE kept (n int);
+      ${KEPT('events', `BEGIN RAISE EXCEPTION 'kept'; END`)}`,
+    near: KEPT('events', `BEGIN IF TG_OP = 'DELETE' THEN RAISE EXCEPTION 'kept'; END IF; RETURN NEW; END`),
+    subject: 'table {fx}.events',
+    keeps: `SELECT prosrc FROM pg_proc WHERE oid = '{fx}.refuse_truncate()'::regprocedure`,
+  },
 ]);

@@ -19,7 +19,9 @@ const REFUSING =
 // Of the levels only EXCEPTION, which is meant where none is named, refuses.
 const RAISES = /^raise\b(?!\s+(?:notice|warning|info|log|debug)\b)/i;
 const OPERATION = /^\(?\s*tg_op\s*(?:=|\bin\b)\s*\(?((?:\s*,?\s*'[a-z]+')+)\s*\)*$/i;
-const AUDIT = /(^|_)audits?(_|$)/i;
+// A record of what happened; audits as such may be somebody's work.
+const AUDIT =
+  /(?:^|_)audit_?(?:logs?|trails?|events?|entry|entries|records?|history|journal)(?:_archived?)?$|(?:^|_)audit$/i;
 
 /** Tables that refuse UPDATE and DELETE, partitioned tables by their root, and audit trails without such a trigger. */
 export const appendOnly: Fact<readonly AppendOnly[]> = {

@@ -21,8 +21,12 @@ const TOKEN = new RegExp(
  * @see https://www.postgresql.org/docs/current/sql-syntax-lexical.html
  */
 export function tokens(text: string): readonly Token[] {
-  const found: Token[] = [];
-  for (let at = 0; at < text.length;) {
+  return [...tokensFrom(text, 0)];
+}
+
+/** One token after the other, so that who has seen enough can stop. */
+function* tokensFrom(text: string, from: number): Generator<Token> {
+  for (let at = from; at < text.length;) {
     TOKEN.lastIndex = at;
     const match = TOKEN.exec(text);
     const [whole = '', comment, space, quoted, tag, name, word, number] = match ?? [];
@@ -46,10 +50,9 @@ export function tokens(text: string): readonly Token[] {
         : tag !== undefined
           ? endOfDollars(text, at, `$${tag}$`)
           : at + Math.max(whole.length, 1);
-    found.push({ kind, text: text.slice(at, end), at });
+    yield { kind, text: text.slice(at, end), at };
     at = end;
   }
-  return found;
 }
 
 function endOfDollars(text: string, at: number, quote: string): number {
@@ -130,12 +133,12 @@ export function argumentsAt(
 ): { readonly parts: readonly string[]; readonly end: number } | undefined {
   const parts = [''];
   let depth = 0;
-  for (const token of tokens(text.slice(open))) {
+  for (const token of tokensFrom(text, open)) {
     if (/^[([]$/.test(token.text)) depth += 1;
     if (/^[)\]]$/.test(token.text)) depth -= 1;
     if (depth === 0)
-      return { parts: parts.length === 1 && parts[0]?.trim() === '' ? [] : parts, end: open + token.at + 1 };
-    if (token.at === 0) continue;
+      return { parts: parts.length === 1 && parts[0]?.trim() === '' ? [] : parts, end: token.at + 1 };
+    if (token.at === open) continue;
     if (token.text === ',' && depth === 1) parts.push('');
     else parts[parts.length - 1] += token.kind === 'comment' ? ' ' : token.text;
   }

@@ -38,11 +38,14 @@ export const countedThenInserted: TrapCheck = {
 
 /** The table that is counted, then compared, then inserted into, in this order. */
 function counted(code: string): string | undefined {
+  const all = code.toLowerCase();
+  const never = new Set<string>();
   return [...code.matchAll(COUNT)].find((match) => {
-    const rest = code.slice(match.index + match[0].length).toLowerCase();
-    const inserted = rest.search(
-      new RegExp(String.raw`\binsert\s+into\s+${escaped(match[1] ?? '')}(?![\w.$])`),
-    );
+    const table = match[1] ?? '';
+    if (never.has(table)) return false;
+    const rest = all.slice(match.index + match[0].length);
+    const inserted = rest.search(new RegExp(String.raw`\binsert\s+into\s+${escaped(table)}(?![\w.$])`));
+    if (inserted < 0) never.add(table);
     const between = rest.slice(0, Math.max(inserted, 0));
     return /\bif\b/.test(between) && /[<>]/.test(between);
   })?.[1];

@@ -3,6 +3,7 @@ import { ident, literal, qualified } from '../../../sql.ts';
 import type { Draft, TrapCheck } from '../check.ts';
 import { appendOnly } from '../facts/append-only.ts';
 import { constraints, type Constraint } from '../facts/constraints.ts';
+import { type Routine, routines } from '../facts/functions.ts';
 import { partSubject, relationSubject } from '../facts/naming.ts';
 import { relations, type Relation } from '../facts/relations.ts';
 import { rights } from '../facts/rights.ts';
@@ -19,6 +20,7 @@ export const appendOnlyTruncatable: TrapCheck = {
     const kept = new Map((await facts(appendOnly)).map((one) => [one.table.oid, one]));
     const { of } = await facts(triggers);
     const { holders } = await facts(rights);
+    const { all } = await facts(routines);
     return tables.flatMap((table): Draft | readonly Draft[] => {
       const by = kept.get(root(table).oid)?.by;
       if (by === undefined || guardsTruncate(of(table.oid))) return [];
@@ -27,7 +29,7 @@ export const appendOnlyTruncatable: TrapCheck = {
         subject: relationSubject(table),
         what: `Trigger ${by.trigger.name} refuses to change its rows, and nothing refuses TRUNCATE${table === root(table) ? '' : ' of this partition'}.`,
         effect: `TRUNCATE ${qualified(table)} removes every row without a word: row triggers do not fire, nor do statement triggers of the table above.`,
-        mend: refuseTruncate(table),
+        mend: refuseTruncate(table, all),
         advice: `${who.length === 0 ? 'The owner can still do it' : `${who.join(', ')} holds TRUNCATE: revoke it`}; the owner can also disable triggers, detach partitions and drop the table. What must be proved to outsiders needs signed checkpoints kept elsewhere.`,
         ...(who.length === 0 ? {} : { severity: 'error' as const }),
       };
@@ -45,12 +47,18 @@ function guardsTruncate(of: readonly { events: readonly string[]; enabled: strin
   return of.some(({ events, enabled }) => events.includes('truncate') && enabled !== 'D');
 }
 
-function refuseTruncate(table: Relation): readonly string[] {
-  const refuse = `${ident(table.schema)}.refuse_truncate`;
-  const body =
-    "BEGIN RAISE EXCEPTION '% is append-only: TRUNCATE is refused', TG_RELID::pg_catalog.regclass; END";
+const REFUSAL =
+  "BEGIN RAISE EXCEPTION '% is append-only: TRUNCATE is refused', TG_RELID::pg_catalog.regclass; END";
+
+function refuseTruncate(table: Relation, all: readonly Routine[]): readonly string[] {
+  // A function of that name that does something else stays as it is.
+  const free = ['refuse_truncate', 'refuse_truncate_of_rows', 'refuse_truncate_of_kept_rows'].find((name) =>
+    all.every((one) => one.name !== name || one.schema !== table.schema || one.source === REFUSAL),
+  );
+  if (free === undefined) return [];
+  const refuse = `${ident(table.schema)}.${free}`;
   return [
-    `CREATE OR REPLACE FUNCTION ${refuse}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS ${literal(body)}`,
+    `CREATE OR REPLACE FUNCTION ${refuse}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS ${literal(REFUSAL)}`,
     `CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON ${qualified(table)} FOR EACH STATEMENT EXECUTE FUNCTION ${refuse}()`,
   ];
 }

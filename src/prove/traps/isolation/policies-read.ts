@@ -166,6 +166,7 @@ export const policyIgnoresRoles: TrapCheck = {
     const { tables, byOid } = await facts(relations);
     const written = await facts(policies);
     const { holders } = await facts(rights);
+    const keys = await facts(constraints);
     return tables.flatMap((table) => {
       if (!table.rowSecurity || holders(table.oid, 'update', 'delete').length === 0) return [];
       const writing = written.of(table.oid).filter(({ command }) => ['*', 'w', 'd'].includes(command));
@@ -174,6 +175,8 @@ export const policyIgnoresRoles: TrapCheck = {
           const list = byOid(oid);
           const column = list?.columns.find(({ name }) => ROLE_COLUMN.test(name));
           if (list === undefined || list === table || column === undefined) return [];
+          // A row points at what it is a part of; a list of members points at what it lets in to.
+          if (keys.of(table.oid).some(({ references }) => references === oid)) return [];
           return policy.columns.includes(`${oid}.${column.number}`) ? [] : [`${list.name}.${column.name}`];
         });
         if (ignored.length === 0) return [];
