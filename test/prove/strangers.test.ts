@@ -247,3 +247,30 @@ test('a row that a trigger made is its owner’s; a function is asked for what i
   expect(found).toContain('public.secrets: read');
   expect(found).toContain('public.mail_of(uuid): call');
 });
+
+test('a partition that is divided further refuses by its bounds before any policy is asked', async ({
+  db,
+}) => {
+  const one = await db.another();
+  const app = one.role('app');
+  const tables = ['events', 'events_2026', 'events_2026_0', 'events_rest'];
+  await one.query(`CREATE ROLE "${app}" LOGIN;
+    CREATE TABLE events (tenant_id uuid NOT NULL, at timestamptz NOT NULL, PRIMARY KEY (tenant_id, at)) PARTITION BY RANGE (at);
+    CREATE TABLE events_2026 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01') PARTITION BY HASH (tenant_id);
+    CREATE TABLE events_2026_0 PARTITION OF events_2026 FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+    CREATE TABLE events_rest PARTITION OF events DEFAULT;
+    ${tables
+      .map(
+        (
+          table,
+        ) => `ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY; ALTER TABLE ${table} FORCE ROW LEVEL SECURITY;
+          CREATE POLICY own ON ${table} USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
+          GRANT SELECT, INSERT, UPDATE, DELETE ON ${table} TO "${app}";`,
+      )
+      .join(' ')}`);
+  const found = await attack(one);
+  expect(crossed(found)).toEqual([]);
+  expect(found.empty).toEqual([]);
+  await one.query('ALTER TABLE events_2026_0 DISABLE ROW LEVEL SECURITY');
+  expect(crossed(await attack(one))).toContain('public.events_2026_0: insert');
+});

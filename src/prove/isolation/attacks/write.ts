@@ -309,9 +309,12 @@ async function take(scene: Scene): Promise<void> {
   }
 }
 
-/** A partition refused the row only for its bounds: policies were asked before and let it through. */
+/**
+ * A partition refused the row only for its bounds: policies were asked before and let it through. One that is divided further
+ * looks for the row's place first, and asks no policy before that.
+ */
 async function partitionLetsThrough({ stage, crew, target, viewer }: Scene, insert: string): Promise<void> {
-  if (!target.partition) return;
+  if (!target.partition || target.kind !== 'r') return;
   const settings: Settings = settingsOf(stage, viewer);
   await attempt(stage, {
     object: label(target),
