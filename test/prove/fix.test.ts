@@ -174,21 +174,22 @@ test('a right is taken and comes back where default privileges grant the same', 
   expect(await other.query(ACL_SQL)).toEqual(before);
 });
 
+const indexing = (code: Finding['code']): Finding => ({
+  code,
+  severity: 'warning',
+  subject: 'table public.t',
+  what: 'a',
+  effect: 'b',
+  advice: 'c',
+  mend: ['CREATE INDEX CONCURRENTLY ON "public"."t" ("tenant_id")'],
+});
+
 test('an index that two findings ask for is made once', async ({ db }) => {
   const one = await db.another();
   await one.query('CREATE TABLE t (tenant_id text)');
-  const finding = (code: Finding['code']): Finding => ({
-    code,
-    severity: 'warning',
-    subject: 'table public.t',
-    what: 'a',
-    effect: 'b',
-    advice: 'c',
-    mend: ['CREATE INDEX CONCURRENTLY ON "public"."t" ("tenant_id")'],
-  });
   const plan = await planFixes(
     one.url,
-    { findings: [finding('HT701'), finding('HT707')] },
+    { findings: [indexing('HT701'), indexing('HT707')] },
     { now: NOW, scratchUrl: one.url },
   );
   expect(plan.notes).toEqual([]);
