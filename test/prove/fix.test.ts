@@ -20,7 +20,7 @@ const SHOP = `
   CREATE TRIGGER keep BEFORE UPDATE ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.keep();
   ALTER TABLE shop.orders_2026_02 DISABLE TRIGGER keep;
   INSERT INTO shop.customers SELECT n, n::text FROM generate_series(1, 100) n;
-  INSERT INTO shop.orders SELECT n, '2026-02-03', n FROM generate_series(1, 100) n;
+  INSERT INTO shop.orders SELECT n, '2026-02-03', 1 + n % 100 FROM generate_series(1, 40000) n;
   UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'shop.broken'::regclass`;
 const MENDED = ['HT501', 'HT503', 'HT505', 'HT512', 'HT601', 'HT701', 'HT702', 'HT704'];
 

@@ -31,18 +31,8 @@ export interface Fixture {
   readonly alone?: true;
   /** A question whose answer its mend leaves as it is. */
   readonly keeps?: string;
-  /** Findings that its mend brings about and that a person has to decide on, `{fx}` for the schema, with the reason. */
-  readonly leaves?: readonly Left[];
   /** Statements that take back what stands outside the database (settings of roles), run at the end. */
   readonly undo?: string;
-}
-
-/** A finding that a mend may leave behind. */
-interface Left {
-  readonly code: `HT${number}`;
-  readonly subject: string;
-  /** Why no mend can do without it. */
-  readonly because: string;
 }
 
 interface Names {
@@ -76,20 +66,13 @@ export function fixtures(room: string, given: readonly Fixture[]): void {
       const fired = await lookAtAll(await db.another(), [fixture], ['fires']);
       const before = worse((await lookAgain(fired)).findings);
       await judge(fixture, fired);
-      const left = (fixture.leaves ?? []).map((one) => ({
-        ...one,
-        subject: named(fixture, one.subject, fired),
-      }));
-      expect(newOf(before, await lookAgain(fired), left)).toEqual([]);
+      expect(newOf(before, await lookAgain(fired))).toEqual([]);
       if (fixture.undo !== undefined) await fired.db.query(named(fixture, fixture.undo, fired));
     });
   }
   test(`${room}: no mend is another check's finding`, { timeout: 120_000 }, async ({ db }) => {
     const at = await looked(db);
-    const left = together.flatMap((fixture) =>
-      (fixture.leaves ?? []).map((one) => ({ ...one, subject: named(fixture, one.subject, at) })),
-    );
-    expect(newOf(worse(at.traps.findings), await lookAgain(at), left)).toEqual([]);
+    expect(newOf(worse(at.traps.findings), await lookAgain(at))).toEqual([]);
   });
 }
 
@@ -109,13 +92,8 @@ function worse(findings: readonly Finding[]): readonly string[] {
     .map(({ code, subject }) => `${code} ${subject}`);
 }
 
-function newOf(
-  before: readonly string[],
-  { findings }: Traps,
-  left: readonly Left[] = [],
-): readonly string[] {
-  const allowed = new Set([...before, ...left.map(({ code, subject }) => `${code} ${subject}`)]);
-  return worse(findings).filter((one) => !allowed.has(one));
+function newOf(before: readonly string[], { findings }: Traps): readonly string[] {
+  return worse(findings).filter((one) => !before.includes(one));
 }
 
 interface Looked {

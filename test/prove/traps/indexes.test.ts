@@ -229,8 +229,8 @@ fixtures('indexes', [
   },
   {
     code: 'HT710',
-    fires: `CREATE TABLE t (n int) PARTITION BY RANGE (n); CREATE TABLE t_1 PARTITION OF t DEFAULT; INSERT INTO t VALUES (1); ANALYZE t_1`,
-    near: `CREATE TABLE t (n int) PARTITION BY RANGE (n); CREATE TABLE t_1 PARTITION OF t DEFAULT; CREATE TABLE fresh (n int); INSERT INTO fresh VALUES (1)`,
+    fires: `CREATE TABLE t (n int) PARTITION BY RANGE (n); CREATE TABLE t_1 PARTITION OF t DEFAULT; INSERT INTO t SELECT generate_series(1, 40000); ANALYZE t_1`,
+    near: `CREATE TABLE t (n int) PARTITION BY RANGE (n); CREATE TABLE t_1 PARTITION OF t DEFAULT; INSERT INTO t VALUES (1); CREATE TABLE fresh (n int); INSERT INTO fresh VALUES (1)`,
     subject: 'table {fx}.t',
   },
   {

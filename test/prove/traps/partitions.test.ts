@@ -107,9 +107,6 @@ fixtures('partitions', [
       with: 'updated partition constraint for default partition "t_rest" would be violated by some row',
     },
     advised: true,
-    leaves: [
-      { code: 'HT710', subject: 'table {fx}.t', because: 'the INSERT that fails above leaves a page behind' },
-    ],
   },
   {
     code: 'HT503',
