@@ -30,9 +30,13 @@ export interface ForgottenSubject {
 /**
  * Makes a cache outside the database forget a subject. It is called when the subject's rows are gone, and called again
  * where what it did could not be written down: forgetting twice must be as good as once.
+ * @param signal aborted when nobody waits for the answer any more: it took too long, or the run is to stop
  * @returns how many entries went; 0 where none was there
  */
-export type Forget = (subject: ForgottenSubject) => Promise<{ readonly entries: number }>;
+export type Forget = (
+  subject: ForgottenSubject,
+  signal: AbortSignal,
+) => Promise<{ readonly entries: number }>;
 
 /** The rows of one table that belong to one subject, and what becomes of them. */
 export interface SubjectRows {

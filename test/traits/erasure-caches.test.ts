@@ -175,6 +175,27 @@ test('a cache that fails keeps the erasure open; the job asks it again, though n
   expect([...search.entries]).toEqual([]);
 });
 
+test('a cache that never answers is given up, and holds up neither the keeper nor other caches', async ({
+  db,
+}) => {
+  const pages = cacheOf('acmeco/1');
+  const given: AbortSignal[] = [];
+  const mute: Forget = async (_, signal) => {
+    given.push(signal);
+    return new Promise(() => undefined);
+  };
+  const house = await openHouse(await db.another(), 'house_mute', {
+    people: 2,
+    erasing: { caches: { pages: pages.forget, mute }, cacheAnswerMs: 15 },
+  });
+  expect(await refusal(erase(house, 'person:acmeco/1'))).toMatchObject({ code: 'HF_ERASURE_CACHE' });
+  expect(given.map(({ aborted }) => aborted)).toEqual([true, true, true]);
+  expect([...pages.entries]).toEqual([]);
+  const run = await runJob(house.definition, house.db.url, 'erasure', { clock: clockAt(later(30)) });
+  expect(run.state).toBe('failed');
+  expect(given).toHaveLength(6);
+});
+
 test(
   'killed at any statement from the first cache on: each is asked at least once',
   { timeout: 900_000 },

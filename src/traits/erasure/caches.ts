@@ -53,13 +53,31 @@ async function asked(run: Run, cache: Cache): Promise<number> {
   for (let tries = 1; ; tries += 1) {
     if (stopped(run)) throw failed(run, cache.name, { what: 'the run was stopped before it was asked.' });
     try {
-      const { entries } = await cache.forget(whom);
+      const { entries } = await answerOf(run, (signal) => cache.forget(whom, signal));
       if (Number.isSafeInteger(entries) && entries >= 0) return entries;
       throw new TypeError('it does not say how many entries it forgot');
     } catch (error) {
       if (tries >= TRIES) throw failed(run, cache.name, { what: `it failed ${TRIES} times.`, cause: error });
     }
     await context.pause(WAIT_MS);
+  }
+}
+
+/** An answer in time. Whoever waits holds the keeper's lead, and with it every other job. */
+async function answerOf<T>(run: Run, ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const given = new AbortController();
+  const over = (): void => given.abort();
+  const { signal } = run.context;
+  const timer = setTimeout(over, run.plan.cacheAnswerMs);
+  signal.addEventListener('abort', over);
+  const nobodyWaits = new Promise<never>((_, reject) => {
+    given.signal.addEventListener('abort', () => reject(new Error('it did not answer in time')));
+  });
+  try {
+    return await Promise.race([ask(given.signal), nobodyWaits]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', over);
   }
 }
 

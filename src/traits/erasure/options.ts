@@ -58,6 +58,8 @@ export interface ErasureOptions {
    * Redis. An erasure is not finished before each has said how much it forgot; one that fails is asked again by the job.
    */
   readonly caches?: Readonly<Record<string, Forget>>;
+  /** How long a cache may take to answer, in milliseconds; then it has failed. */
+  readonly cacheAnswerMs?: number;
   /** The job that finishes erasures and repeats them on rows that came back; default {@link erasureDefaults}. */
   readonly job?: string;
   /** Rows of one batch and the pause between two, in milliseconds. */
@@ -69,4 +71,5 @@ export const erasureDefaults = {
   term: '15 days',
   job: 'erasure',
   batch: { rows: 1_000, pauseMs: 20 },
+  cacheAnswerMs: 30_000,
 } as const;

@@ -62,6 +62,7 @@ export interface ErasurePlan {
   readonly batch: { readonly rows: number; readonly pauseMs: number };
   /** Caches outside the database, in the order they are asked. */
   readonly caches: readonly (readonly [name: string, forget: Forget])[];
+  readonly cacheAnswerMs: number;
 }
 
 /** The erasure resolved against the model. Tables that are not in it are passed over; the check says so. */
@@ -76,6 +77,7 @@ export function planOf(model: Model, options: ErasureOptions): ErasurePlan {
     job: options.job ?? erasureDefaults.job,
     batch: { ...erasureDefaults.batch, ...options.batch },
     caches: Object.entries(options.caches ?? {}),
+    cacheAnswerMs: options.cacheAnswerMs ?? erasureDefaults.cacheAnswerMs,
   };
 }
 
