@@ -70,6 +70,11 @@ class Ear {
     const { url, applicationName, beatMs } = this.#options;
     const client = await connect(url, { applicationName });
     client.on('notification', ({ payload }) => this.#options.forget(newsIn(payload)));
+    let gone = false;
+    client.once('end', () => {
+      gone = true;
+      this.#lost(client);
+    });
     try {
       await refusePooled(client, url);
       await client.query(`LISTEN ${ERASED_CHANNEL}`);
@@ -79,7 +84,7 @@ class Ear {
     }
     if (this.#closed) return close(client);
     this.#client = client;
-    client.once('end', () => this.#lost(client));
+    if (gone) return this.#lost(client);
     this.#timer = setInterval(beatOf(client, beatMs), beatMs).unref();
   }
 
