@@ -101,6 +101,8 @@ export interface TaskContext {
   ) => Promise<readonly T[]>;
   /** Takes texts out of the ledger (errors, what tasks said) that hold one of these. @returns how many it took */
   readonly forget?: (values: readonly string[]) => Promise<number>;
+  /** Tables of the ledger in which texts and pieces stand. */
+  readonly books?: readonly RelationName[];
   /** Says how far it is, for whoever watches. */
   readonly tell: (text: string) => void;
 }

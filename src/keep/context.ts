@@ -1,6 +1,6 @@
 // What a task is given, put together.
 import type { Definition, MaintenanceSession, PieceBook, TaskContext } from '../define/index.ts';
-import { forgetTexts, listPieces, putPiece, removePiece } from '../ledger/index.ts';
+import { forgetTexts, listPieces, putPiece, removePiece, TEXT_TABLES } from '../ledger/index.ts';
 import type { Clock } from './clock.ts';
 
 /** What a context is made of. */
@@ -42,6 +42,7 @@ export function contextOf(parts: ContextParts, trait: string): TaskContext {
       session.transaction((query) =>
         forgetTexts(query, { schema: parts.schema, definition: definition.name, values }),
       ),
+    books: TEXT_TABLES.map((name) => ({ schema: parts.schema, name })),
   };
 }
 

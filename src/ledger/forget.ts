@@ -5,6 +5,9 @@ import type { PieceQuery } from './pieces.ts';
 /** What stands in the place of a text that was taken out. */
 const TAKEN_OUT = 'taken out: this text named a subject that was erased';
 
+/** Tables of the ledger in which {@link forgetTexts} and pieces leave dead rows. */
+export const TEXT_TABLES: readonly string[] = ['job', 'job_run', 'step', 'piece'];
+
 /**
  * Takes out each text of a definition's jobs and of applied steps that holds one of the values, in the caller's
  * transaction. The whole text goes: what else it says may name the same.

@@ -26,7 +26,7 @@ export {
   takeLead,
 } from './lead.ts';
 export type { Challenge, Lead, LeadAt, Leader } from './lead.ts';
-export { forgetTexts } from './forget.ts';
+export { forgetTexts, TEXT_TABLES } from './forget.ts';
 export { closeJobRun, jobRows, jobRuns, noteElsewhere, noteJobs, openJobRun, skipDue } from './jobs.ts';
 export type { Closing, JobRow, JobRunRow, JobRunState, Opening } from './jobs.ts';
 export { listPieces, putPiece, removePiece } from './pieces.ts';

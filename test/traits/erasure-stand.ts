@@ -351,7 +351,8 @@ export async function leftOf(on: Standing, needle: string): Promise<readonly str
   }
   const stats = await db.query<{ name: string }>(
     `SELECT format('pg_stats of %s.%s.%s', schemaname, tablename, attname) AS name FROM pg_stats
-     WHERE strpos(concat(most_common_vals::text, histogram_bounds::text, most_common_elems::text), $1) > 0`,
+     CROSS JOIN LATERAL concat(most_common_vals::text, histogram_bounds::text, most_common_elems::text) AS held
+     WHERE strpos(held, $1) > 0 OR strpos(held, encode(convert_to($1, 'UTF8'), 'hex')) > 0`,
     [needle],
   );
   found.push(...stats.map((row) => row.name));

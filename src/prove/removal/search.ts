@@ -85,7 +85,8 @@ const STATISTICS_SQL = `
     UNION ALL SELECT schemaname, tablename, expr,
       pg_catalog.concat_ws(' ', most_common_vals::pg_catalog.text, histogram_bounds::pg_catalog.text) FROM pg_catalog.pg_stats_ext_exprs) s,
     pg_catalog.unnest($1::pg_catalog.text[]) n (needle)
-  WHERE pg_catalog.strpos(s.held, n.needle) > 0 ORDER BY 1, 2, 3`;
+  WHERE pg_catalog.strpos(s.held, n.needle) > 0
+    OR pg_catalog.strpos(s.held, pg_catalog.encode(pg_catalog.convert_to(n.needle, 'UTF8'), 'hex')) > 0 ORDER BY 1, 2, 3`;
 const ROOT_SQL = `
   SELECT rn.nspname AS schema, r.relname AS name FROM pg_catalog.pg_class r JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace
   WHERE r.oid = COALESCE(pg_catalog.pg_partition_root(pg_catalog.to_regclass($1)), pg_catalog.to_regclass($1))`;

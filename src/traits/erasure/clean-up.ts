@@ -4,6 +4,7 @@ import { label, type RelationName } from '../../define/model.ts';
 import { HoldfastError } from '../../error.ts';
 import { qualified } from '../../sql.ts';
 import { passes, sqlstate } from './failure.ts';
+import { untilUnseen } from './horizon.ts';
 import { asPiece, type Request } from './request.ts';
 import type { Run } from './run.ts';
 
@@ -15,7 +16,9 @@ type CleaningRun = Pick<Run, 'context' | 'parts' | 'plan'>;
 /**
  * Cleans up after rows that are gone and ends the request. Idempotent: cut off, it is done again.
  * VACUUM takes dead rows out of tables and indexes; ANALYZE replaces statistics, but of a table without rows PostgreSQL
- * keeps the old ones, with the values that were most common in it: those are removed.
+ * keeps the old ones, with the values that were most common in it: those are removed. Where a rewriting was asked for, it comes
+ * last, when nothing is left that a statement could show.
+ * @throws HoldfastError HF_ERASURE_WAITING others hold a lock, or may still see what a rewriting would copy
  * @see https://www.postgresql.org/docs/current/routine-vacuuming.html
  */
 export async function cleanUp(
@@ -29,14 +32,14 @@ export async function cleanUp(
     written.push(...((await part.finish?.(own, touched)) ?? []));
   const dirty = unique([...touched, ...written]);
   const left: string[] = [];
-  const how = of.request.rewrite ? 'VACUUM (FULL, ANALYZE)' : 'VACUUM (ANALYZE)';
-  for (const relation of dirty) left.push(...(await cleaned(run, relation, how)));
+  for (const relation of dirty) left.push(...(await cleaned(run, relation, 'VACUUM (ANALYZE)')));
   const others = tablesOf(run, of.request.subject).filter((one) => !isAmong(dirty, one));
   for (const relation of others) left.push(...(await cleaned(run, relation, 'ANALYZE')));
-  left.push(...(await cataloguesCleaned(run)));
+  await context.forget?.(of.forget);
+  left.push(...(await cataloguesCleaned(run, of.request)));
   // Plans of the triggers that look into it are made for as many as are in it.
   await patiently(run, `ANALYZE ${qualified(run.plan.register)}`);
-  await context.forget?.(of.forget);
+  if (of.request.rewrite) left.push(...(await rewritten(run, { request: of.request, dirty })));
   const { open: _open, ...rest } = of.request;
   const done: Request = { ...rest, state: 'erased', erasedAt: context.now, left };
   await context.session.transaction((query) => context.pieces.put(query, asPiece(done), of.request.state));
@@ -69,7 +72,7 @@ const KIND_SQL = `SELECT c.relkind AS kind FROM pg_catalog.pg_class c WHERE c.oi
 async function cleaned(
   run: CleaningRun,
   relation: RelationName,
-  how: 'VACUUM (FULL, ANALYZE)' | 'VACUUM (ANALYZE)' | 'ANALYZE',
+  how: 'VACUUM (ANALYZE)' | 'ANALYZE',
 ): Promise<readonly string[]> {
   const { session } = run.context;
   const name = qualified(relation);
@@ -130,18 +133,56 @@ async function withoutStatistics(run: CleaningRun, relation: RelationName): Prom
   return [];
 }
 
-/** The catalogues that held values: statistics and large objects. PostgreSQL skips what the role may not vacuum, with a warning. */
-async function cataloguesCleaned(run: CleaningRun): Promise<readonly string[]> {
+const LARGE_OBJECTS: RelationName = { schema: 'pg_catalog', name: 'pg_largeobject' };
+const STATISTICS = ['pg_statistic', 'pg_statistic_ext_data'].map((name) => ({ schema: 'pg_catalog', name }));
+
+/** The catalogues that held values: large objects and statistics. PostgreSQL skips what the role may not vacuum, with a warning. */
+async function cataloguesCleaned(run: CleaningRun, request: Request): Promise<readonly string[]> {
   const rights = await rightsOf(run);
   if (!rights.super)
     return [
       'dead rows of pg_statistic and pg_largeobject: only a superuser may vacuum them; autovacuum does',
     ];
-  await patiently(
-    run,
-    'VACUUM pg_catalog.pg_statistic, pg_catalog.pg_statistic_ext_data, pg_catalog.pg_largeobject',
-  );
-  return [];
+  // Statistics of large objects hold their bytes.
+  const left = hasObjects(run, request) ? await cleaned(run, LARGE_OBJECTS, 'VACUUM (ANALYZE)') : [];
+  for (const one of STATISTICS) await patiently(run, `VACUUM ${qualified(one)}`);
+  return left;
+}
+
+/** Large objects are everybody's: they are left alone for a subject that has none. */
+function hasObjects({ plan }: CleaningRun, { subject }: Request): boolean {
+  const rules = plan.subjects.find((one) => one.name === subject)?.rules ?? [];
+  return rules.some((rule) => rule.largeObjects.length > 0);
+}
+
+const FILE_SQL =
+  'SELECT pg_catalog.pg_relation_filenode(pg_catalog.to_regclass($1))::pg_catalog.text AS file';
+
+/** Writes everything anew whose pages hold bytes of rows that are gone: touched tables, the ledger, catalogues. */
+async function rewritten(
+  run: CleaningRun,
+  { request, dirty }: { readonly request: Request; readonly dirty: readonly RelationName[] },
+): Promise<readonly string[]> {
+  const { session, pieces, books = [] } = run.context;
+  const { open, ...without } = request;
+  // Every cache has answered by now: the key need not stand there any longer.
+  if (open !== undefined)
+    await session.transaction((query) => pieces.put(query, asPiece(without), request.state));
+  const catalogues = [...(hasObjects(run, request) ? [LARGE_OBJECTS] : []), ...STATISTICS];
+  const own = (await rightsOf(run)).super ? catalogues : [];
+  await untilUnseen(run);
+  const left: string[] = [];
+  for (const relation of [...dirty, ...books, ...own]) {
+    const name = qualified(relation);
+    const [before] = await session.query<{ file: string | null }>(FILE_SQL, [name]);
+    if (before === undefined || before.file === null) continue;
+    run.context.tell(`${label(relation)}: is written anew`);
+    await patiently(run, `VACUUM (FULL) ${name}`);
+    const [after] = await session.query<{ file: string | null }>(FILE_SQL, [name]);
+    if (before.file === after?.file)
+      left.push(`pages of ${label(relation)}: only its owner may write them anew`);
+  }
+  return left;
 }
 
 async function patiently(run: CleaningRun, sql: string): Promise<void> {

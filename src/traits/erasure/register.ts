@@ -46,11 +46,15 @@ export async function register(
     );
     const known = await requestOf(context.pieces, id, query);
     const open = openOf(run);
+    const rewrite = how.rewrite === true || known?.rewrite === true;
     if (known?.state === 'erasing') {
-      if (open === undefined || known.open !== undefined) return known;
-      const reopened: Request = { ...known, open };
-      await context.pieces.put(query, asPiece(reopened), 'erasing');
-      return reopened;
+      const asked: Request = {
+        ...known,
+        ...(open !== undefined && known.open === undefined && { open }),
+        rewrite,
+      };
+      await context.pieces.put(query, asPiece(asked), 'erasing');
+      return asked;
     }
     const request: Request = {
       ...id,
@@ -61,9 +65,10 @@ export async function register(
       erasedAt: known?.erasedAt ?? null,
       xid: await currentXid(query),
       counts: known?.counts ?? [],
-      touched: [],
+      // Bytes that an earlier erasure left in pages are what a later --rewrite is asked for.
+      touched: rewrite ? (known?.touched ?? []) : [],
       left: [],
-      rewrite: how.rewrite === true || known?.rewrite === true,
+      rewrite,
       ...(open !== undefined && { open }),
       forgotten: [],
     };

@@ -68,7 +68,7 @@ export async function replayed(
 
 interface Tally {
   readonly counts: { erased: number; rows: number; waiting: number };
-  /** Caches that failed, by the digest of whom they were to forget. */
+  /** Subjects that a cache, or somebody's transaction, keeps open, by digest. */
   readonly failures: Map<string, HoldfastError>;
 }
 
@@ -78,13 +78,20 @@ async function runOf(context: TaskContext, plan: ErasurePlan, named: Named): Pro
 }
 
 async function toItsEnd(run: Run, of: Tally & { readonly before: Request }): Promise<void> {
-  const { before, counts, failures } = of;
+  await ended(of, async () => carryOut(run, await personalTexts(run)));
+}
+
+const LATER: readonly string[] = ['HF_ERASURE_CACHE', 'HF_ERASURE_WAITING'];
+
+async function ended(
+  { before, counts, failures }: Tally & { readonly before: Request },
+  work: () => Promise<Request>,
+): Promise<void> {
   try {
-    const done = await carryOut(run, await personalTexts(run));
+    counts.rows += sum(await work()) - sum(before);
     counts.erased += 1;
-    counts.rows += sum(done) - sum(before);
   } catch (error) {
-    if (!(error instanceof HoldfastError) || error.code !== 'HF_ERASURE_CACHE') throw error;
+    if (!(error instanceof HoldfastError) || !LATER.includes(error.code)) throw error;
     failures.set(before.digest, error);
   }
 }
@@ -104,9 +111,10 @@ async function finished(context: TaskContext, plan: ErasurePlan, tally: Tally): 
       await toItsEnd(run, { ...tally, before: request });
       continue;
     }
-    await tellProcesses(context, request.subject);
-    await cleanUp({ context, plan, parts: await partsOf(context) }, { request, forget: [] });
-    counts.erased += 1;
+    await ended({ ...tally, before: request }, async () => {
+      await tellProcesses(context, request.subject);
+      return cleanUp({ context, plan, parts: await partsOf(context) }, { request, forget: [] });
+    });
   }
 }
 
