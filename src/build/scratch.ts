@@ -22,6 +22,8 @@ import { dropRehearsalRoles, ensureRehearsalRoles } from './scratch-roles.ts';
 
 /** Sessions a scratch database is used through; the loader and the readers each need one. */
 const SESSIONS = 4;
+/** How long a session may take to leave before it is ended. */
+const LEAVING_MS = 500;
 const PREFIX = 'hf_scratch_';
 const DATABASE_COMMENT =
   'Made by holdfast to try a plan. Dropped when the plan ends; safe to drop when no session is in it.';
@@ -76,7 +78,7 @@ export async function withScratch<T>(
 ): Promise<T> {
   const place = await findPlace(options);
   const bench = new Bench(place);
-  const stop = (): void => void bench.dropDatabases();
+  const stop = (): void => void bench.dropDatabases('at once');
   options.signal?.addEventListener('abort', stop);
   try {
     await bench.sweep();
@@ -270,24 +272,26 @@ class Bench implements ScratchServer {
     await dropRehearsalRoles(client);
   }
 
-  dropDatabases(): Promise<void> {
-    this.#dropping ??= this.#drop();
+  /** `at once`: whatever runs in them. Otherwise sessions leave first: PostgreSQL looks only every 100 ms whether they are gone. */
+  dropDatabases(how: 'at once' | 'left'): Promise<void> {
+    this.#dropping ??= this.#drop(how);
     return this.#dropping;
   }
 
   async end(): Promise<void> {
-    await this.dropDatabases();
+    await this.dropDatabases('left');
     if (this.#pinned) await dropRehearsalRoles(this.#place.client).catch(() => undefined);
     await close(this.#place.client);
     await this.#place.stop?.();
   }
 
-  async #drop(): Promise<void> {
+  async #drop(how: 'at once' | 'left'): Promise<void> {
+    if (how === 'left') await within(LEAVING_MS, Promise.all(this.#made.map(({ pool }) => left(pool))));
     for (const { name, pool } of this.#made) {
       await this.#place.client
         .query(`DROP DATABASE IF EXISTS ${ident(name)} WITH (FORCE)`)
         .catch(() => undefined);
-      await pool.end().catch(() => undefined);
+      await ended(pool);
     }
   }
 
@@ -298,6 +302,33 @@ class Bench implements ScratchServer {
     }
     return this.#label;
   }
+}
+
+/** A pool is ended once; a session that somebody still holds ends when it is given back. */
+async function ended(pool: Pool): Promise<void> {
+  if (!pool.ending) await pool.end().catch(() => undefined);
+}
+
+/** Ends a pool and waits until the server has closed every session: pg-pool's own `end` says so before they are. */
+async function left(pool: Pool): Promise<void> {
+  let open = pool.totalCount;
+  const closed = new Promise<void>((resolve) => {
+    if (open === 0) resolve();
+    pool.on('remove', () => {
+      open -= 1;
+      if (open === 0) resolve();
+    });
+  });
+  await ended(pool);
+  await closed;
+}
+
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, over]).finally(() => clearTimeout(timer));
 }
 
 /** CREATE DATABASE with the encoding and locale of another; the locale's column was renamed in PostgreSQL 17. */

@@ -1,7 +1,8 @@
 // One PostgreSQL server for the whole run: the embedded one, or the one HOLDFAST_TEST_URL names. HOLDFAST_TEST_PG
 // picks a major (15 to 18). What the tests leave behind fails the run, by name.
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { freemem, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
@@ -64,9 +65,33 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
 }
 
+const MEMORY = '/dev/shm';
+const ROOM_BYTES = 6 * 2 ** 30;
+
+/**
+ * Where the run's files lie: in memory where there is room, because a database is some 300 files, and a run makes
+ * thousands of databases. TMPDIR names another place.
+ */
+function parentFolder(): string {
+  if (process.env['TMPDIR'] !== undefined || !existsSync(MEMORY) || freemem() < ROOM_BYTES) return tmpdir();
+  const { bavail, bsize } = statfsSync(MEMORY);
+  return bavail * bsize >= ROOM_BYTES && runsPrograms(MEMORY) ? MEMORY : tmpdir();
+}
+
+/** Containers often mount it so that nothing in it can be run, which some tests do. */
+function runsPrograms(folder: string): boolean {
+  const own = mkdtempSync(join(folder, 'holdfast-try-'));
+  try {
+    writeFileSync(join(own, 'program'), '#!/bin/sh\n', { mode: 0o700 });
+    return spawnSync(join(own, 'program')).status === 0;
+  } finally {
+    rmSync(own, { recursive: true, force: true });
+  }
+}
+
 // The run's own temporary folder, so that what is left in it is known to be ours. Inherited by the workers.
 function openRunFolder(): string {
-  const parent = tmpdir();
+  const parent = parentFolder();
   for (const name of readdirSync(parent)) {
     const pid = RUN_FOLDER.exec(name)?.[1];
     if (pid !== undefined && !runs(Number(pid))) rmSync(join(parent, name), { recursive: true, force: true });
