@@ -9,6 +9,8 @@ export interface Deadly {
   readonly at?: number;
   /** Counted from when this gives true; default: from the first. */
   readonly since?: () => boolean;
+  /** Counted from the first statement that it fits. */
+  readonly from?: RegExp;
   readonly how?: 'before' | 'within' | 'after';
 }
 
@@ -27,14 +29,15 @@ function cut(client: Client): void {
 export function deadly(by: Deadly): { readonly statements: () => number; readonly disarm: () => void } {
   // oxlint-disable-next-line typescript/unbound-method -- it is called with its client
   const query = Client.prototype.query as (...args: unknown[]) => unknown;
-  let [statements, dead] = [0, false];
+  let [statements, dead, begun] = [0, false, by.from === undefined];
   Client.prototype.query = function counted(this: Client, ...args: unknown[]) {
     if (!own(this)) return query.apply(this, args);
     if (dead) {
       cut(this);
       return Promise.reject(new Error('this process is gone'));
     }
-    if (by.since?.() === false) return query.apply(this, args);
+    begun ||= by.from?.test(String(args[0])) === true;
+    if (!begun || by.since?.() === false) return query.apply(this, args);
     statements += 1;
     if (statements !== by.at) return query.apply(this, args);
     dead = true;

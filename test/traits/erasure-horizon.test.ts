@@ -80,23 +80,17 @@ test('nobody', async () => {
   expect(await copied()).toBe(false);
 });
 
+const WRITING = 'BEGIN; SELECT pg_current_xact_id()';
+const READING = 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1';
+const ELSEWHERE = 'process N of database elsewhere, postgres';
+
 test.each([
-  ['a snapshot of this database', 'postgres', 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1', POSTGRES],
-  ['a write in this database', 'postgres', 'BEGIN; SELECT pg_current_xact_id()', POSTGRES],
-  [
-    'a write in another database',
-    'elsewhere',
-    'BEGIN; SELECT pg_current_xact_id()',
-    'process N of database elsewhere, postgres',
-  ],
-  [
-    'a snapshot of another database',
-    'elsewhere',
-    'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1',
-    undefined,
-  ],
-  ['an open transaction that sees nothing yet', 'postgres', 'BEGIN', undefined],
-])('%s', async (_, database, sql, who) => {
+  { name: 'a snapshot of this database', database: 'postgres', sql: READING, who: POSTGRES },
+  { name: 'a write in this database', database: 'postgres', sql: WRITING, who: POSTGRES },
+  { name: 'a write in another database', database: 'elsewhere', sql: WRITING, who: ELSEWHERE },
+  { name: 'a snapshot of another database', database: 'elsewhere', sql: READING, who: undefined },
+  { name: 'a transaction that sees nothing yet', database: 'postgres', sql: 'BEGIN', who: undefined },
+])('$name', async ({ database, sql, who }) => {
   const other = await guest(database);
   await lost(async () => other.query(sql));
   expect(await waitedFor()).toBe(who);

@@ -4,6 +4,7 @@ import { expect, onTestFinished } from 'vitest';
 import { test } from '../cluster/index.ts';
 import { runJob } from '../../src/keep/index.ts';
 import type { HoldfastError } from '../../src/error.ts';
+import { deadly } from './erasure-deadly.ts';
 import { clockAt, erasing, leftOf, markOf, openHouse, type Standing, TODAY } from './erasure-stand.ts';
 
 const BASIS = 'LGPD art. 18 VI';
@@ -23,15 +24,21 @@ async function filesWith({ db }: Pick<Standing, 'db'>, text: string): Promise<re
   return rows.map((row) => row.name);
 }
 
-function rewriting(house: Standing, subject: string) {
-  return erasing(house, (context) => house.eraser.erase(context, { subject, basis: BASIS, rewrite: true }));
+const later = (minutes: number): Date => new Date(TODAY.getTime() + minutes * 60_000);
+
+function rewriting(house: Standing, subject: string, now = TODAY) {
+  return erasing(
+    house,
+    (context) => house.eraser.erase(context, { subject, basis: BASIS, rewrite: true }),
+    now,
+  );
 }
 
 /** As {@link rewriting}, again and again while somebody else's transaction is in the way. */
-async function rewritten(house: Standing, subject: string) {
+async function rewritten(house: Standing, subject: string, now = TODAY) {
   for (let tries = 1; ; tries += 1) {
     try {
-      return await rewriting(house, subject);
+      return await rewriting(house, subject, now);
     } catch (error) {
       if ((error as { code?: string }).code !== 'HF_ERASURE_WAITING' || tries >= PATIENCE) throw error;
     }
@@ -140,4 +147,25 @@ test('asked for later, it takes what the first erasure left in pages, and what t
   await rewritten(house, 'person:acmeco/2');
   expect(await filesWith(house, mark)).toEqual([]);
   expect(told.length).toBeGreaterThan(0);
+});
+
+test('killed while everything is written anew, it goes on', { timeout: 900_000 }, async ({ db }) => {
+  const house = await openHouse(await db.another(), 'house_torn', { people: 5 });
+  const from = /^VACUUM \(FULL\)/;
+  const counter = deadly({ from });
+  await rewritten(house, 'person:acmeco/1');
+  const total = counter.statements();
+  counter.disarm();
+  expect(total).toBeGreaterThan(20);
+  const hows = ['before', 'within', 'after'] as const;
+  // The first, some in between, the last of a request that has less to write.
+  for (const [number, at] of [1, Math.floor(total / 3), Math.floor(total / 2)].entries()) {
+    const subject = `person:acmeco/${number + 2}`;
+    const trap = deadly({ at, from, ...(hows[number] && { how: hows[number] }) });
+    await expect(rewritten(house, subject, later(number * 40 + 40))).rejects.toThrow();
+    trap.disarm();
+    const ended = await rewritten(house, subject, later(number * 40 + 60));
+    expect(ended).toMatchObject({ state: 'erased', left: [] });
+    expect(await filesWith(house, markOf('acmeco', number + 2))).toEqual([]);
+  }
 });
