@@ -144,9 +144,71 @@ test('asked for later, it takes what the first erasure left in pages, and what t
   expect(await filesWith(house, mark)).toEqual(
     expect.arrayContaining(['holdfast.job', 'house_later.visits_y2026m03']),
   );
+  const comeBack = async (): Promise<void> => {
+    const client = new Client(house.db.url);
+    await client.connect();
+    await client.query('SET session_replication_role = replica');
+    await client.query(`INSERT INTO house_later.orders VALUES ('acmeco', 77, 2, '${mark}')`);
+    await client.end();
+    const run = await runJob(house.definition, house.db.url, 'erasure', { clock: clockAt(TODAY) });
+    expect(run).toMatchObject({ state: 'done', rows: 1 });
+  };
+  // A row that came back meanwhile does not make it forget where the others were.
+  await comeBack();
   await rewritten(house, 'person:acmeco/2');
   expect(await filesWith(house, mark)).toEqual([]);
   expect(told.length).toBeGreaterThan(0);
+  // From then on only what a row came back to is written anew: nobody may use a table meanwhile.
+  const files = async () =>
+    house.db.query<{ orders: string; visits: string }>(
+      `SELECT pg_relation_filenode('house_later.orders') AS orders, pg_relation_filenode('house_later.visits_y2026m03') AS visits`,
+    );
+  const [before] = await files();
+  for (let tries = 1; tries <= PATIENCE; tries += 1) {
+    const done = await comeBack().then(
+      () => true,
+      () => false,
+    );
+    if (done) break;
+  }
+  const [after] = await files();
+  expect(after?.orders).not.toBe(before?.orders);
+  expect(after?.visits).toBe(before?.visits);
+});
+
+test('beside 32 writers, and a second that asks for the same', { timeout: 300_000 }, async ({ db }) => {
+  const house = await openHouse(await db.another(), 'house_busy', { people: 3 });
+  let [written, number] = [0, 100_000];
+  const stop = new AbortController();
+  const writer = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      number += 1;
+      const id = number;
+      await house.db.query(
+        `INSERT INTO house_busy.visits VALUES ('birdco', $1, '2026-04-20 00:00+00', 1, 'another')`,
+        [id],
+      );
+      written += 1;
+    }
+  };
+  const writers = Array.from({ length: 32 }, writer);
+  const all = Promise.all(writers);
+  all.catch(() => undefined);
+  try {
+    const both = await Promise.all([
+      rewritten(house, 'person:acmeco/2'),
+      rewritten(house, 'person:acmeco/2'),
+    ]);
+    expect(both.map((one) => one.state)).toEqual(['erased', 'erased']);
+  } finally {
+    stop.abort();
+    await all;
+  }
+  expect(written).toBeGreaterThan(32);
+  expect(await house.db.query(`SELECT count(*)::int AS n FROM house_busy.visits WHERE id >= 100000`)).toEqual(
+    [{ n: written }],
+  );
+  expect(await filesWith(house, markOf('acmeco', 2))).toEqual([]);
 });
 
 test('killed while everything is written anew, it goes on', { timeout: 900_000 }, async ({ db }) => {

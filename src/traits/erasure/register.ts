@@ -48,11 +48,9 @@ export async function register(
     const open = openOf(run);
     const rewrite = how.rewrite === true || known?.rewrite === true;
     if (known?.state === 'erasing') {
-      const asked: Request = {
-        ...known,
-        ...(open !== undefined && known.open === undefined && { open }),
-        rewrite,
-      };
+      const reopens = open !== undefined && known.open === undefined;
+      if (!reopens && known.rewrite === rewrite) return known;
+      const asked: Request = { ...known, ...(reopens && { open }), rewrite };
       await context.pieces.put(query, asPiece(asked), 'erasing');
       return asked;
     }
@@ -65,8 +63,8 @@ export async function register(
       erasedAt: known?.erasedAt ?? null,
       xid: await currentXid(query),
       counts: known?.counts ?? [],
-      // Bytes that an earlier erasure left in pages are what a later --rewrite is asked for.
-      touched: rewrite ? (known?.touched ?? []) : [],
+      // Pages keep bytes of what went before until a rewriting that ended: --rewrite may be asked for later.
+      touched: known?.rewrite === true ? [] : (known?.touched ?? []),
       left: [],
       rewrite,
       ...(open !== undefined && { open }),
